@@ -1,0 +1,2 @@
+//! Prints the custom resource definition.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The `DeliveryStream` API: types, pure validation and agent reports.
