@@ -73,6 +73,7 @@ pub fn open<F: Fs>(
     let opened = open::open(fs.clone(), directory, options, executor, entropy)?;
     let wal = opened.wal.clone();
     let log = opened.writer.files.directory.clone();
-    drive::spawn(opened, fs, log).map_err(|e| OpenError::io("start a thread for", directory, &e))?;
+    drive::spawn(opened, fs, log)
+        .map_err(|e| OpenError::io("start a thread for", directory, &e))?;
     Ok(wal)
 }

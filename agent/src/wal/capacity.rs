@@ -22,7 +22,10 @@ pub(crate) struct Capacity {
 
 impl Capacity {
     pub(crate) fn new(bytes: u64, segment_bytes: u64) -> Self {
-        Self { bytes, segment_bytes }
+        Self {
+            bytes,
+            segment_bytes,
+        }
     }
 
     pub(crate) fn set(&mut self, bytes: u64) {
@@ -68,10 +71,19 @@ mod tests {
 
     #[test]
     fn a_segment_is_a_thirty_second_of_the_capacity_within_bounds() {
-        for (capacity, segment) in
-            [(256, 16), (512, 16), (1024, 32), (1100, 32), (2048, 64), (100_000, 64)]
-        {
-            assert_eq!(segment_bytes(capacity * MIB), segment * MIB, "capacity {capacity} MiB");
+        for (capacity, segment) in [
+            (256, 16),
+            (512, 16),
+            (1024, 32),
+            (1100, 32),
+            (2048, 64),
+            (100_000, 64),
+        ] {
+            assert_eq!(
+                segment_bytes(capacity * MIB),
+                segment * MIB,
+                "capacity {capacity} MiB"
+            );
         }
     }
 

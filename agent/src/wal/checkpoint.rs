@@ -72,7 +72,10 @@ impl Checkpoint {
         };
         for _ in 0..take.count(24)? {
             let sequences = Sequence(take.u64()?)..Sequence(take.u64()?);
-            state.losses.push(LostRange { sequences, records: take.u64()? });
+            state.losses.push(LostRange {
+                sequences,
+                records: take.u64()?,
+            });
         }
         for _ in 0..take.count(20)? {
             take.raw(20)?;
@@ -93,8 +96,21 @@ fn put_cursor(put: &mut Put, id: CursorId, cursor: &CursorEntry) {
     put.u64(cursor.low_water.0);
     put.u64(cursor.complete_below);
     cursor.complete_above.encode(&mut put.0);
-    let Counts { delivered, error_output, given_up, filtered, lost } = cursor.counts;
-    for count in [delivered, error_output, given_up, filtered, lost, cursor.highest_sealed.0] {
+    let Counts {
+        delivered,
+        error_output,
+        given_up,
+        filtered,
+        lost,
+    } = cursor.counts;
+    for count in [
+        delivered,
+        error_output,
+        given_up,
+        filtered,
+        lost,
+        cursor.highest_sealed.0,
+    ] {
         put.u64(count);
     }
     put.length(cursor.versions.len());
@@ -141,9 +157,15 @@ fn take_cursor(take: &mut Take<'_>) -> Result<CursorEntry, Malformed> {
     }
     for _ in 0..take.count(21)? {
         let batch = BatchId(Uuid::from_bytes(take.array()?));
-        let mut live = LiveBatch { runs: take_runs(take)?, frames: Vec::new() };
+        let mut live = LiveBatch {
+            runs: take_runs(take)?,
+            frames: Vec::new(),
+        };
         for _ in 0..take.count(12)? {
-            live.frames.push(FrameAt { segment: take.u64()?, offset: take.u32()? });
+            live.frames.push(FrameAt {
+                segment: take.u64()?,
+                offset: take.u32()?,
+            });
         }
         cursor.live.insert(batch, live);
     }
@@ -165,10 +187,16 @@ mod tests {
         state.accepted = 40;
         state.lost = 2;
         state.gaps.insert(Sequence(10)..Sequence(12));
-        state.losses.push(LostRange { sequences: Sequence(20)..Sequence(22), records: 2 });
+        state.losses.push(LostRange {
+            sequences: Sequence(20)..Sequence(22),
+            records: 2,
+        });
         let live = LiveBatch {
             runs: [Sequence(31)..Sequence(33)].into_iter().collect(),
-            frames: vec![FrameAt { segment: 2, offset: 512 }],
+            frames: vec![FrameAt {
+                segment: 2,
+                offset: 512,
+            }],
         };
         let cursor = CursorEntry {
             name: "lake".into(),
@@ -176,7 +204,13 @@ mod tests {
             low_water: Sequence(30),
             complete_below: 25,
             complete_above: [Sequence(40)..Sequence(41)].into_iter().collect(),
-            counts: Counts { delivered: 24, error_output: 1, given_up: 0, filtered: 0, lost: 1 },
+            counts: Counts {
+                delivered: 24,
+                error_output: 1,
+                given_up: 0,
+                filtered: 0,
+                lost: 1,
+            },
             highest_sealed: Sequence(32),
             versions: vec![VersionEntry {
                 first: Sequence(1),
@@ -205,7 +239,10 @@ mod tests {
     fn a_payload_cut_anywhere_is_refused() {
         let bytes = example().encode();
         for length in 0..bytes.len() {
-            assert!(Checkpoint::decode(&bytes[..length]).is_err(), "cut at {length}");
+            assert!(
+                Checkpoint::decode(&bytes[..length]).is_err(),
+                "cut at {length}"
+            );
         }
     }
 }

@@ -102,7 +102,9 @@ impl<'a> Take<'a> {
     pub fn text(&mut self) -> Result<String, Malformed> {
         let malformed = self.malformed();
         let bytes = self.bytes()?;
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| malformed)
+        std::str::from_utf8(bytes)
+            .map(str::to_owned)
+            .map_err(|_| malformed)
     }
 
     /// A count of things that take `each` bytes at least, so that a lying count allocates nothing.
@@ -115,6 +117,10 @@ impl<'a> Take<'a> {
     }
 
     pub fn end(self) -> Result<(), Malformed> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.malformed()) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.malformed())
+        }
     }
 }

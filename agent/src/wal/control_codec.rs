@@ -32,31 +32,54 @@ impl Control {
     pub fn encode(&self) -> Vec<u8> {
         let mut put = Put::default();
         match self {
-            Self::Cursor { cursor, name, first } => {
+            Self::Cursor {
+                cursor,
+                name,
+                first,
+            } => {
                 put.u64(cursor.0);
                 put.u64(first.0);
                 put.bytes(name.as_bytes());
             }
-            Self::Version { cursor, first, generation, digest } => {
+            Self::Version {
+                cursor,
+                first,
+                generation,
+                digest,
+            } => {
                 put.u64(cursor.0);
                 put.u64(first.0);
                 put.u64(*generation);
                 put.raw(&digest.0);
             }
-            Self::Upload { cursor, batch, place, upload } => {
+            Self::Upload {
+                cursor,
+                batch,
+                place,
+                upload,
+            } => {
                 put.u64(cursor.0);
                 put.raw(batch.0.as_bytes());
                 put_place(&mut put, place);
                 put.bytes(upload.as_bytes());
             }
             Self::Seal(batch) => put_sealed(&mut put, batch),
-            Self::Reseal { cursor, batch, reseal, place } => {
+            Self::Reseal {
+                cursor,
+                batch,
+                reseal,
+                place,
+            } => {
                 put.u64(cursor.0);
                 put.raw(batch.0.as_bytes());
                 put.u32(*reseal);
                 put_place(&mut put, place);
             }
-            Self::Done { cursor, batch, rejects } => {
+            Self::Done {
+                cursor,
+                batch,
+                rejects,
+            } => {
                 put.u64(cursor.0);
                 put.raw(batch.0.as_bytes());
                 put.length(rejects.len());
@@ -66,13 +89,22 @@ impl Control {
                     put.bytes(removed.reason.as_bytes());
                 }
             }
-            Self::GiveUp { cursor, batch, verified, reason } => {
+            Self::GiveUp {
+                cursor,
+                batch,
+                verified,
+                reason,
+            } => {
                 put.u64(cursor.0);
                 put.raw(batch.0.as_bytes());
                 put.u8(u8::from(*verified));
                 put.bytes(reason.as_bytes());
             }
-            Self::Loss { sequences, records, reason } => {
+            Self::Loss {
+                sequences,
+                records,
+                reason,
+            } => {
                 put.u64(sequences.start.0);
                 put.u64(sequences.end.0);
                 put.u64(*records);
@@ -88,7 +120,11 @@ impl Control {
         let control = match kind {
             Kind::Cursor => {
                 let (cursor, first) = (take_cursor(take)?, take_sequence(take)?);
-                Self::Cursor { cursor, name: take.text()?, first }
+                Self::Cursor {
+                    cursor,
+                    name: take.text()?,
+                    first,
+                }
             }
             Kind::Version => Self::Version {
                 cursor: take_cursor(take)?,
@@ -114,10 +150,20 @@ impl Control {
                 let count = take.count(16)?;
                 let mut rejects = Vec::with_capacity(count);
                 for _ in 0..count {
-                    let output = OutputId { sequence: take_sequence(take)?, index: take.u32()? };
-                    rejects.push(Removed { output, reason: take.text()? });
+                    let output = OutputId {
+                        sequence: take_sequence(take)?,
+                        index: take.u32()?,
+                    };
+                    rejects.push(Removed {
+                        output,
+                        reason: take.text()?,
+                    });
                 }
-                Self::Done { cursor, batch, rejects }
+                Self::Done {
+                    cursor,
+                    batch,
+                    rejects,
+                }
             }
             Kind::GiveUp => Self::GiveUp {
                 cursor: take_cursor(take)?,
@@ -143,7 +189,10 @@ fn put_place(put: &mut Put, place: &Place) {
 }
 
 fn take_place(take: &mut Take<'_>) -> Result<Place, Malformed> {
-    Ok(Place { root: take.text()?, key: take.text()? })
+    Ok(Place {
+        root: take.text()?,
+        key: take.text()?,
+    })
 }
 
 fn take_cursor(take: &mut Take<'_>) -> Result<CursorId, Malformed> {
@@ -181,7 +230,13 @@ fn take_sealed(take: &mut Take<'_>) -> Result<SealedBatch, Malformed> {
     let cursor = take_cursor(take)?;
     let first_sequence = take_sequence(take)?;
     let partition = Partition::from_tag(take.bytes()?).ok_or(malformed)?;
-    let identity = BatchIdentity { shard, incarnation, cursor, partition, first_sequence };
+    let identity = BatchIdentity {
+        shard,
+        incarnation,
+        cursor,
+        partition,
+        first_sequence,
+    };
     let reseal = take.u32()?;
     let place = take_place(take)?;
     let generation = take.u64()?;

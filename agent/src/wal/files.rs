@@ -57,7 +57,10 @@ impl SegmentTable {
     pub(super) fn truncate(&self, low_water: Sequence) -> Vec<SegmentInfo> {
         let mut segments = self.0.write();
         let newest = segments.len().saturating_sub(1);
-        let done = segments.iter().take(newest).take_while(|s| s.end_sequence <= low_water.0);
+        let done = segments
+            .iter()
+            .take(newest)
+            .take_while(|s| s.end_sequence <= low_water.0);
         let count = done.count();
         segments.drain(..count).collect()
     }
@@ -76,11 +79,19 @@ impl SegmentTable {
 
     /// The oldest segment whose records end after `sequence`.
     pub(super) fn holding(&self, sequence: Sequence) -> Option<SegmentInfo> {
-        self.0.read().iter().find(|segment| segment.end_sequence > sequence.0).cloned()
+        self.0
+            .read()
+            .iter()
+            .find(|segment| segment.end_sequence > sequence.0)
+            .cloned()
     }
 
     pub(super) fn get(&self, ordinal: u64) -> Option<SegmentInfo> {
-        self.0.read().iter().find(|segment| segment.ordinal == ordinal).cloned()
+        self.0
+            .read()
+            .iter()
+            .find(|segment| segment.ordinal == ordinal)
+            .cloned()
     }
 }
 
@@ -100,7 +111,11 @@ pub(super) struct SegmentFiles<F: Fs> {
 
 impl<F: Fs> SegmentFiles<F> {
     pub(super) fn new(fs: F, directory: PathBuf) -> Self {
-        Self { fs, directory, open: Mutex::default() }
+        Self {
+            fs,
+            directory,
+            open: Mutex::default(),
+        }
     }
 
     pub(super) fn path(&self, ordinal: u64) -> PathBuf {

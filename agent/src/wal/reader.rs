@@ -43,12 +43,19 @@ pub(super) fn read_chunk(
     wanted: Sequence,
 ) -> io::Result<Chunk> {
     let (offset, end) = (place.at.offset, segment.end);
-    let mut chunk = Chunk { reads: Vec::new(), offset, expected: place.expected };
+    let mut chunk = Chunk {
+        reads: Vec::new(),
+        offset,
+        expected: place.expected,
+    };
     let mut bytes = read_log(source, segment, offset, READ_AHEAD)?;
     let mut at = 0_usize;
     while chunk.offset < end {
-        let header = bytes.get(at..).and_then(|rest| Header::decode(rest, &segment.salt));
-        let Some(header) = header.filter(|h| chunk.offset.saturating_add(h.frame_len()) <= end) else {
+        let header = bytes
+            .get(at..)
+            .and_then(|rest| Header::decode(rest, &segment.salt));
+        let Some(header) = header.filter(|h| chunk.offset.saturating_add(h.frame_len()) <= end)
+        else {
             if bytes.len() - at.min(bytes.len()) < HEADER_LEN && !chunk.reads.is_empty() {
                 break;
             }
@@ -109,11 +116,7 @@ fn data(header: &Header, payload: &Bytes) -> Read {
 }
 
 /// Goes over bytes in which no header can be read, to the next one or the segment's end.
-fn skip_hole(
-    source: &dyn ReadSegment,
-    segment: &SegmentInfo,
-    chunk: &mut Chunk,
-) -> io::Result<()> {
+fn skip_hole(source: &dyn ReadSegment, segment: &SegmentInfo, chunk: &mut Chunk) -> io::Result<()> {
     let rest = read_log(source, segment, chunk.offset, segment.end as usize)?;
     let mut walk = Walk::new(&rest, chunk.offset, segment.salt);
     let mut found = segment.end_sequence;
@@ -129,7 +132,10 @@ fn skip_hole(
     };
     if found > chunk.expected {
         let sequences = Sequence(chunk.expected)..Sequence(found);
-        chunk.reads.push(Read::Lost { sequences, records: found - chunk.expected });
+        chunk.reads.push(Read::Lost {
+            sequences,
+            records: found - chunk.expected,
+        });
         chunk.expected = found;
     }
     Ok(())

@@ -13,9 +13,7 @@ use crate::record::Sequence;
 use super::files::{SegmentInfo, drop_unsynced};
 use super::open::OpenError;
 use super::scan::{Item, Scan, scan};
-use super::segment::{
-    HeaderFault, SEGMENT_HEADER_LEN, SegmentHeader, file_name, ordinal_of,
-};
+use super::segment::{HeaderFault, SEGMENT_HEADER_LEN, SegmentHeader, file_name, ordinal_of};
 use super::state::LogState;
 
 /// What a directory holds.
@@ -46,12 +44,19 @@ pub(super) fn recover<F: Fs>(
     segment_bytes: u64,
 ) -> Result<Recovered, OpenError> {
     let (headers, others) = read_headers(fs, directory, shard)?;
-    let mut recovered = Recovered { state: LogState::new(), ..Recovered::default() };
+    let mut recovered = Recovered {
+        state: LogState::new(),
+        ..Recovered::default()
+    };
     let newest = headers.keys().next_back().copied().unwrap_or(0);
     for ordinal in others {
         if ordinal > newest {
             keep_spare(fs, directory, ordinal, segment_bytes, &mut recovered)?;
-        } else if headers.keys().next().is_some_and(|oldest| ordinal < *oldest) {
+        } else if headers
+            .keys()
+            .next()
+            .is_some_and(|oldest| ordinal < *oldest)
+        {
             recovered.free.push(ordinal);
         }
     }
@@ -59,9 +64,19 @@ pub(super) fn recover<F: Fs>(
     recovered.segments = chain(fs, directory, &headers, &mut scans)?;
     replay(fs, directory, &mut recovered, scans)?;
     let low_water = recovered.checkpointed;
-    let kept = recovered.segments.iter().position(|s| s.end_sequence > low_water.0);
-    let kept = kept.unwrap_or(recovered.segments.len()).min(recovered.segments.len().saturating_sub(1));
-    recovered.free.extend(recovered.segments.drain(..kept).map(|segment| segment.ordinal));
+    let kept = recovered
+        .segments
+        .iter()
+        .position(|s| s.end_sequence > low_water.0);
+    let kept = kept
+        .unwrap_or(recovered.segments.len())
+        .min(recovered.segments.len().saturating_sub(1));
+    recovered.free.extend(
+        recovered
+            .segments
+            .drain(..kept)
+            .map(|segment| segment.ordinal),
+    );
     Ok(recovered)
 }
 
@@ -75,7 +90,9 @@ fn read_headers<F: Fs>(
 ) -> Result<(Headers, BTreeSet<u64>), OpenError> {
     let mut headers = Headers::new();
     let mut others = BTreeSet::new();
-    let names = fs.list(directory).map_err(|e| OpenError::io("list", directory, &e))?;
+    let names = fs
+        .list(directory)
+        .map_err(|e| OpenError::io("list", directory, &e))?;
     for ordinal in names.iter().filter_map(|name| ordinal_of(name.to_str()?)) {
         let path = directory.join(file_name(ordinal));
         let file = fs
@@ -114,12 +131,15 @@ fn keep_spare<F: Fs>(
     recovered: &mut Recovered,
 ) -> Result<(), OpenError> {
     let path = directory.join(file_name(ordinal));
-    let stat = fs.stat(&path).map_err(|e| OpenError::io("look at", &path, &e))?;
+    let stat = fs
+        .stat(&path)
+        .map_err(|e| OpenError::io("look at", &path, &e))?;
     if stat.length == segment_bytes {
         recovered.spares.insert(ordinal);
         return Ok(());
     }
-    fs.remove_file(&path).map_err(|e| OpenError::io("remove", &path, &e))
+    fs.remove_file(&path)
+        .map_err(|e| OpenError::io("remove", &path, &e))
 }
 
 /// Links the segments, newest to oldest: a header tells where its predecessor ended. Where one
@@ -138,8 +158,12 @@ fn chain<F: Fs>(
     for ordinal in *oldest..=*newest {
         let before = segments.last().map_or(0, |segment| segment.end_sequence);
         let header = headers.get(&ordinal);
-        let link = headers.get(&(ordinal + 1)).and_then(|next| next.predecessor);
-        let salt = header.map(|header| header.salt).or(link.map(|link| link.salt));
+        let link = headers
+            .get(&(ordinal + 1))
+            .and_then(|next| next.predecessor);
+        let salt = header
+            .map(|header| header.salt)
+            .or(link.map(|link| link.salt));
         // two headers in a row that can't be read: nothing of the first can be told
         let Some(salt) = salt else { continue };
         let first_sequence = header.map_or(before, |header| header.first_sequence);
@@ -183,11 +207,16 @@ fn replay<F: Fs>(
     mut scans: BTreeMap<u64, Scan>,
 ) -> Result<(), OpenError> {
     let mut from = recovered.segments.len();
-    let has_checkpoint =
-        |scan: &Scan| scan.items.iter().any(|item| matches!(item, Item::Checkpoint(_)));
+    let has_checkpoint = |scan: &Scan| {
+        scan.items
+            .iter()
+            .any(|item| matches!(item, Item::Checkpoint(_)))
+    };
     while from > 0 {
         from -= 1;
-        let Some(segment) = recovered.segments.get(from) else { break };
+        let Some(segment) = recovered.segments.get(from) else {
+            break;
+        };
         if !scans.contains_key(&segment.ordinal) {
             let end = Some((segment.end, segment.end_sequence));
             let found = scan_segment(fs, directory, segment, end)?;
@@ -209,7 +238,9 @@ fn replay<F: Fs>(
         );
     }
     for segment in &segments {
-        let Some(found) = scans.remove(&segment.ordinal) else { continue };
+        let Some(found) = scans.remove(&segment.ordinal) else {
+            continue;
+        };
         take_in(segment, found, recovered);
     }
     Ok(())
@@ -279,5 +310,11 @@ fn scan_segment<F: Fs>(
         Ok(bytes)
     };
     let bytes = read().map_err(|e| OpenError::io("read", &path, &e))?;
-    Ok(scan(&bytes, segment.ordinal, segment.salt, segment.first_sequence, end))
+    Ok(scan(
+        &bytes,
+        segment.ordinal,
+        segment.salt,
+        segment.first_sequence,
+        end,
+    ))
 }

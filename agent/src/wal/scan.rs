@@ -31,7 +31,10 @@ pub(super) enum Item {
     Data(Range<Sequence>),
     Control(Box<Control>, FrameAt),
     Checkpoint(Box<Checkpoint>),
-    Lost { sequences: Range<Sequence>, records: u64 },
+    Lost {
+        sequences: Range<Sequence>,
+        records: u64,
+    },
 }
 
 /// Scans `bytes`, which hold the segment from behind its header. `end`: where a successor says that
@@ -45,9 +48,14 @@ pub(super) fn scan(
 ) -> Scan {
     let base = SEGMENT_HEADER_LEN;
     let known = end.map(|(end, _)| end.saturating_sub(base) as usize);
-    let bytes = bytes.get(..known.unwrap_or(bytes.len()).min(bytes.len())).unwrap_or_default();
+    let bytes = bytes
+        .get(..known.unwrap_or(bytes.len()).min(bytes.len()))
+        .unwrap_or_default();
     let steps: Vec<Step> = Walk::new(bytes, base, salt).collect();
-    let mut scan = Scan { end: base, ..Scan::default() };
+    let mut scan = Scan {
+        end: base,
+        ..Scan::default()
+    };
     let mut chain = Chain {
         segment,
         expected: first_sequence,
@@ -109,7 +117,11 @@ impl Chain {
                 scan.ends_with_checkpoint = false;
                 true
             }
-            Step::Frame { header, offset, sound } => {
+            Step::Frame {
+                header,
+                offset,
+                sound,
+            } => {
                 let durable = offset < self.proven;
                 if !self.continues(&header, offset) {
                     return durable;
@@ -121,7 +133,12 @@ impl Chain {
                 self.life = Some(header.life);
                 scan.end = offset + header.frame_len();
                 scan.ends_with_checkpoint = header.kind == Kind::Checkpoint && sound;
-                self.item(&header, offset, sound.then(|| walk.payload(offset, &header)), scan);
+                self.item(
+                    &header,
+                    offset,
+                    sound.then(|| walk.payload(offset, &header)),
+                    scan,
+                );
                 true
             }
         }
@@ -137,14 +154,20 @@ impl Chain {
     }
 
     fn item(&mut self, header: &Header, offset: u32, payload: Option<&[u8]>, scan: &mut Scan) {
-        let at = FrameAt { segment: self.segment, offset };
+        let at = FrameAt {
+            segment: self.segment,
+            offset,
+        };
         if header.kind == Kind::Data {
             let sequences = Sequence(header.first_sequence)..Sequence(header.end_sequence());
             self.expected = self.expected.max(header.end_sequence());
             scan.items.push(if payload.is_some() {
                 Item::Data(sequences)
             } else {
-                Item::Lost { sequences, records: u64::from(header.count) }
+                Item::Lost {
+                    sequences,
+                    records: u64::from(header.count),
+                }
             });
             return;
         }
@@ -153,7 +176,10 @@ impl Chain {
                 let checkpoint = Checkpoint::decode(payload).ok()?;
                 return Some(Item::Checkpoint(Box::new(checkpoint)));
             }
-            Some(Item::Control(Box::new(Control::decode(header.kind, payload).ok()?), at))
+            Some(Item::Control(
+                Box::new(Control::decode(header.kind, payload).ok()?),
+                at,
+            ))
         });
         match item {
             Some(item) => scan.items.push(item),
@@ -165,7 +191,10 @@ impl Chain {
     fn lose(&mut self, found: u64, scan: &mut Scan) {
         if found > self.expected {
             let sequences = Sequence(self.expected)..Sequence(found);
-            scan.items.push(Item::Lost { sequences, records: found - self.expected });
+            scan.items.push(Item::Lost {
+                sequences,
+                records: found - self.expected,
+            });
             self.expected = found;
         }
     }

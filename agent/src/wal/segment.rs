@@ -67,7 +67,11 @@ impl SegmentHeader {
         put.raw(&self.salt);
         put.raw(&[0; 16]);
         put.u64(self.first_sequence);
-        let before = self.predecessor.unwrap_or(Predecessor { salt: [0; 16], end: 0, end_sequence: 0 });
+        let before = self.predecessor.unwrap_or(Predecessor {
+            salt: [0; 16],
+            end: 0,
+            end_sequence: 0,
+        });
         put.raw(&before.salt);
         put.u32(before.end);
         put.u32(0);
@@ -79,9 +83,12 @@ impl SegmentHeader {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, HeaderFault> {
-        let fields = bytes.get(..SEGMENT_HEADER_LEN as usize).ok_or(HeaderFault::NotAHeader)?;
-        let (fields, crc) =
-            fields.split_at_checked(fields.len() - 4).ok_or(HeaderFault::NotAHeader)?;
+        let fields = bytes
+            .get(..SEGMENT_HEADER_LEN as usize)
+            .ok_or(HeaderFault::NotAHeader)?;
+        let (fields, crc) = fields
+            .split_at_checked(fields.len() - 4)
+            .ok_or(HeaderFault::NotAHeader)?;
         if crc != crc32c(&[fields]).to_le_bytes() {
             return Err(HeaderFault::NotAHeader);
         }
@@ -107,8 +114,18 @@ impl SegmentHeader {
         let end = take.u32()?;
         take.u32()?;
         let end_sequence = take.u64()?;
-        let predecessor = (end != 0).then_some(Predecessor { salt: before_salt, end, end_sequence });
-        Ok(Ok(Self { shard, ordinal, salt, first_sequence, predecessor }))
+        let predecessor = (end != 0).then_some(Predecessor {
+            salt: before_salt,
+            end,
+            end_sequence,
+        });
+        Ok(Ok(Self {
+            shard,
+            ordinal,
+            salt,
+            first_sequence,
+            predecessor,
+        }))
     }
 }
 
@@ -127,7 +144,11 @@ pub fn ordinal_of(name: &str) -> Option<u64> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A frame whose header is right; `sound` if its payload is as well.
-    Frame { header: Header, offset: u32, sound: bool },
+    Frame {
+        header: Header,
+        offset: u32,
+        sound: bool,
+    },
     /// No header can be read from `offset` to `next`, where one can, or the walk ends.
     Hole { offset: u32, next: u32 },
 }
@@ -144,7 +165,12 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub fn new(bytes: &'a [u8], base: u32, salt: Salt) -> Self {
-        Self { bytes, base, at: 0, salt }
+        Self {
+            bytes,
+            base,
+            at: 0,
+            salt,
+        }
     }
 
     /// Bytes from the segment's start to the next step.
@@ -155,7 +181,9 @@ impl<'a> Walk<'a> {
     /// The payload of a frame that this walk gave.
     pub fn payload(&self, offset: u32, header: &Header) -> &'a [u8] {
         let start = (offset - self.base) as usize + HEADER_LEN;
-        self.bytes.get(start..start + header.payload_len as usize).unwrap_or_default()
+        self.bytes
+            .get(start..start + header.payload_len as usize)
+            .unwrap_or_default()
     }
 
     fn header_at(&self, at: usize) -> Option<Header> {
@@ -175,13 +203,20 @@ impl Iterator for Walk<'_> {
         if let Some(header) = self.header_at(self.at) {
             self.at += header.frame_len() as usize;
             let sound = crc32c(&[self.payload(offset, &header)]) == header.payload_crc;
-            return Some(Step::Frame { header, offset, sound });
+            return Some(Step::Frame {
+                header,
+                offset,
+                sound,
+            });
         }
         while self.at < self.bytes.len() && self.header_at(self.at).is_none() {
             self.at += 8;
         }
         self.at = self.at.min(self.bytes.len());
-        Some(Step::Hole { offset, next: self.offset() })
+        Some(Step::Hole {
+            offset,
+            next: self.offset(),
+        })
     }
 }
 
@@ -195,7 +230,11 @@ mod tests {
             ordinal: 7,
             salt: [9; 16],
             first_sequence: 100,
-            predecessor: Some(Predecessor { salt: [8; 16], end: 4096, end_sequence: 99 }),
+            predecessor: Some(Predecessor {
+                salt: [8; 16],
+                end: 4096,
+                end_sequence: 99,
+            }),
         }
     }
 
@@ -207,7 +246,11 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(SegmentHeader::decode(&bad), Err(HeaderFault::NotAHeader), "bit {bit}");
+            assert_eq!(
+                SegmentHeader::decode(&bad),
+                Err(HeaderFault::NotAHeader),
+                "bit {bit}"
+            );
         }
     }
 
@@ -220,7 +263,10 @@ mod tests {
         bytes.extend(crc.to_le_bytes());
         assert_eq!(
             SegmentHeader::decode(&bytes),
-            Err(HeaderFault::Newer { format: 2, features: 0 })
+            Err(HeaderFault::Newer {
+                format: 2,
+                features: 0
+            })
         );
     }
 

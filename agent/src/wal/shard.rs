@@ -62,14 +62,20 @@ pub(super) fn hold<F: Fs>(
     entropy: &Entropy,
 ) -> Result<Held<F>, OpenError> {
     make_directories(fs, given).map_err(|e| OpenError::io("make the wal directory", given, &e))?;
-    let fs_type =
-        fs.fs_type(given).map_err(|e| OpenError::io("look at the file system of", given, &e))?;
+    let fs_type = fs
+        .fs_type(given)
+        .map_err(|e| OpenError::io("look at the file system of", given, &e))?;
     let mut problems = Vec::new();
     if let FsType::Refused(name) = fs_type {
         if !options.force_filesystem {
-            return Err(OpenError::FileSystem { path: given.to_owned(), name });
+            return Err(OpenError::FileSystem {
+                path: given.to_owned(),
+                name,
+            });
         }
-        problems.push(format!("the wal lies on {name}: --force-filesystem was given"));
+        problems.push(format!(
+            "the wal lies on {name}: --force-filesystem was given"
+        ));
     }
     let directory = given.join(SUBDIRECTORY);
     make_directories(fs, &directory)
@@ -85,7 +91,11 @@ pub(super) fn hold<F: Fs>(
     };
     if shard.stream != options.stream {
         let (path, found) = (given.to_owned(), shard.stream);
-        return Err(OpenError::OtherStream { path, found, wanted: options.stream.clone() });
+        return Err(OpenError::OtherStream {
+            path,
+            found,
+            wanted: options.stream.clone(),
+        });
     }
     let compared = matches!(fs_type, FsType::Local);
     if !compared {
@@ -96,7 +106,13 @@ pub(super) fn hold<F: Fs>(
     } else {
         shard
     };
-    Ok(Held { directory, shard, fresh, lock, problems })
+    Ok(Held {
+        directory,
+        shard,
+        fresh,
+        lock,
+        problems,
+    })
 }
 
 /// A directory that was copied has another inode or birth time. What one kernel doesn't return is
@@ -108,13 +124,17 @@ fn same_place<F: Fs>(
     options: &Options,
     problems: &mut Vec<String>,
 ) -> Result<ShardFile, OpenError> {
-    let stat = fs.stat(directory).map_err(|e| OpenError::io("look at", directory, &e))?;
+    let stat = fs
+        .stat(directory)
+        .map_err(|e| OpenError::io("look at", directory, &e))?;
     let other_birth = matches!((stat.birth, shard.birth), (Some(a), Some(b)) if a != b);
     if stat.inode == shard.inode && !other_birth {
         return Ok(shard);
     }
     if !options.adopt_copy {
-        return Err(OpenError::Copied { path: directory.to_owned() });
+        return Err(OpenError::Copied {
+            path: directory.to_owned(),
+        });
     }
     problems.push(
         "the wal directory is a copy and was adopted: records that the original delivers as well \
@@ -129,7 +149,9 @@ fn same_place<F: Fs>(
 
 /// Makes a directory and its missing parents, each entry durable.
 fn make_directories<F: Fs>(fs: &F, path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     match fs.mkdir(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -139,7 +161,11 @@ fn make_directories<F: Fs>(fs: &F, path: &Path) -> io::Result<()> {
         }
         Err(error) => {
             // a read-only parent is no harm where the directory is there
-            return if fs.stat(path).is_ok() { Ok(()) } else { Err(error) };
+            return if fs.stat(path).is_ok() {
+                Ok(())
+            } else {
+                Err(error)
+            };
         }
     }
     // one made by a process that died before this may not be durable yet; what we may not sync was
@@ -172,13 +198,23 @@ fn create<F: Fs>(
     options: &Options,
     entropy: &Entropy,
 ) -> Result<ShardFile, OpenError> {
-    let names = fs.list(directory).map_err(|e| OpenError::io("list", directory, &e))?;
-    if names.iter().any(|name| name.as_encoded_bytes().ends_with(b".wal")) {
-        return Err(OpenError::ShardMissing { path: directory.join(SHARD) });
+    let names = fs
+        .list(directory)
+        .map_err(|e| OpenError::io("list", directory, &e))?;
+    if names
+        .iter()
+        .any(|name| name.as_encoded_bytes().ends_with(b".wal"))
+    {
+        return Err(OpenError::ShardMissing {
+            path: directory.join(SHARD),
+        });
     }
-    let stat = fs.stat(directory).map_err(|e| OpenError::io("look at", directory, &e))?;
-    let segment_bytes =
-        options.segment_bytes.unwrap_or_else(|| capacity::segment_bytes(options.capacity_bytes));
+    let stat = fs
+        .stat(directory)
+        .map_err(|e| OpenError::io("look at", directory, &e))?;
+    let segment_bytes = options
+        .segment_bytes
+        .unwrap_or_else(|| capacity::segment_bytes(options.capacity_bytes));
     let shard = ShardFile {
         format: FORMAT,
         shard: uuid::Builder::from_random_bytes(entropy.bytes16()).into_uuid(),
@@ -200,7 +236,9 @@ fn write<F: Fs>(fs: &F, directory: &Path, shard: &ShardFile) -> Result<(), OpenE
 }
 
 fn parse(bytes: &[u8], path: &Path) -> Result<ShardFile, OpenError> {
-    let damaged = || OpenError::ShardDamaged { path: path.to_owned() };
+    let damaged = || OpenError::ShardDamaged {
+        path: path.to_owned(),
+    };
     let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
     let (json, crc) = text.trim_end().split_once('\n').ok_or_else(damaged)?;
     if crc != format!("{:08x}", crc32c(&[json.as_bytes()])) {
@@ -212,7 +250,11 @@ fn parse(bytes: &[u8], path: &Path) -> Result<ShardFile, OpenError> {
         .ok_or_else(damaged)?;
     if format != u64::from(FORMAT) {
         let path = path.to_owned();
-        return Err(OpenError::NewerFormat { path, found: format, known: FORMAT });
+        return Err(OpenError::NewerFormat {
+            path,
+            found: format,
+            known: FORMAT,
+        });
     }
     serde_json::from_str(json).map_err(|_| damaged())
 }

@@ -23,14 +23,30 @@ use super::versions::VersionStore;
 /// What the handles ask of the writer.
 #[derive(Debug)]
 pub(super) enum Command {
-    Append { payload: Payload, reply: oneshot::Sender<Result<Range<Sequence>, AppendError>> },
-    Log { control: Control, reply: oneshot::Sender<Result<FrameAt, LogError>> },
-    Progress { cursor: CursorId, progress: Progress },
-    Attach { name: String, reply: oneshot::Sender<Result<CursorState, LogError>> },
-    Detach { cursor: CursorId },
+    Append {
+        payload: Payload,
+        reply: oneshot::Sender<Result<Range<Sequence>, AppendError>>,
+    },
+    Log {
+        control: Control,
+        reply: oneshot::Sender<Result<FrameAt, LogError>>,
+    },
+    Progress {
+        cursor: CursorId,
+        progress: Progress,
+    },
+    Attach {
+        name: String,
+        reply: oneshot::Sender<Result<CursorState, LogError>>,
+    },
+    Detach {
+        cursor: CursorId,
+    },
     Capacity(u64),
     Prepared(Prepared),
-    Close { reply: oneshot::Sender<Result<(), LogError>> },
+    Close {
+        reply: oneshot::Sender<Result<(), LogError>>,
+    },
 }
 
 /// Commands on their way to the writer. Appends are bounded by the bytes that reservations allow,
@@ -106,6 +122,8 @@ pub(super) struct Shared {
     pub(super) durable: watch::Sender<Sequence>,
     pub(super) status: watch::Sender<Arc<WalStatus>>,
     pub(super) room: Room,
+    /// Records below this sequence are complete for every cursor: their segments may be gone.
+    pub(super) let_go: AtomicU64,
 }
 
 /// The room for records, in bytes of log.
@@ -154,14 +172,21 @@ pub(super) struct TailBatch {
 
 impl Tail {
     pub(super) fn new(from: Sequence, bytes_max: usize) -> Self {
-        Self { batches: VecDeque::new(), bytes: 0, bytes_max, from }
+        Self {
+            batches: VecDeque::new(),
+            bytes: 0,
+            bytes_max,
+            from,
+        }
     }
 
     pub(super) fn push(&mut self, batch: RecordBatch, next: FrameAt) {
         self.bytes += batch.byte_len();
         self.batches.push_back(TailBatch { batch, next });
         while self.bytes > self.bytes_max {
-            let Some(oldest) = self.batches.pop_front() else { break };
+            let Some(oldest) = self.batches.pop_front() else {
+                break;
+            };
             self.bytes -= oldest.batch.byte_len();
             self.from = oldest.batch.sequences().end;
         }
@@ -172,7 +197,9 @@ impl Tail {
         if position < self.from {
             return None;
         }
-        let at = self.batches.partition_point(|entry| entry.batch.sequences().end <= position);
+        let at = self
+            .batches
+            .partition_point(|entry| entry.batch.sequences().end <= position);
         self.batches.get(at).cloned()
     }
 }

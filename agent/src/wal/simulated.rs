@@ -30,7 +30,11 @@ pub(crate) fn open_simulated<F: Fs>(
 }
 
 async fn drive<F: Fs>(opened: Opened<F>, fs: F, entropy: Entropy) {
-    let Opened { mut writer, wal, lock } = opened;
+    let Opened {
+        mut writer,
+        wal,
+        lock,
+    } = opened;
     let directory = writer.files.directory.clone();
     let shared = Arc::clone(&wal.shared);
     drop(wal);
@@ -39,7 +43,12 @@ async fn drive<F: Fs>(opened: Opened<F>, fs: F, entropy: Entropy) {
         for _ in 0..entropy.below(3) {
             tokio::task::yield_now().await;
         }
-        let Turn { jobs, again, at_most, closed } = writer.turn(started.elapsed());
+        let Turn {
+            jobs,
+            again,
+            at_most,
+            closed,
+        } = writer.turn(started.elapsed());
         if closed {
             break;
         }
@@ -53,7 +62,9 @@ async fn drive<F: Fs>(opened: Opened<F>, fs: F, entropy: Entropy) {
         if !again {
             let wait = at_most.unwrap_or(std::time::Duration::from_secs(1));
             // a timeout is no error: the writer looks again
-            tokio::time::timeout(wait, shared.inbox.notified()).await.ok();
+            tokio::time::timeout(wait, shared.inbox.notified())
+                .await
+                .ok();
         }
     }
     drop(lock);

@@ -63,13 +63,17 @@ pub struct LiveBatch {
 impl LogState {
     /// A shard without a record.
     pub fn new() -> Self {
-        Self { next_sequence: Sequence::FIRST.0, ..Self::default() }
+        Self {
+            next_sequence: Sequence::FIRST.0,
+            ..Self::default()
+        }
     }
 
     /// Takes in a durable DATA frame. Sequences between the last one and its first are a gap.
     pub fn data(&mut self, sequences: Range<Sequence>) {
         if sequences.start.0 > self.next_sequence {
-            self.gaps.insert(Sequence(self.next_sequence)..sequences.start);
+            self.gaps
+                .insert(Sequence(self.next_sequence)..sequences.start);
         }
         self.accepted += sequences.end.0 - sequences.start.0;
         self.next_sequence = sequences.end.0;
@@ -77,10 +81,18 @@ impl LogState {
 
     /// Takes in a durable control frame.
     pub fn control(&mut self, control: &Control, at: FrameAt) {
-        if let Control::Loss { sequences, records, .. } = control {
+        if let Control::Loss {
+            sequences, records, ..
+        } = control
+        {
             return self.loss(sequences.clone(), *records);
         }
-        if let Control::Cursor { cursor, name, first } = control {
+        if let Control::Cursor {
+            cursor,
+            name,
+            first,
+        } = control
+        {
             let entry = self.cursors.entry(*cursor).or_default();
             entry.name.clone_from(name);
             entry.first = *first;
@@ -91,7 +103,12 @@ impl LogState {
             return;
         };
         match control {
-            Control::Version { first, generation, digest, .. } => {
+            Control::Version {
+                first,
+                generation,
+                digest,
+                ..
+            } => {
                 entry.versions.retain(|version| version.first < *first);
                 entry.versions.push(VersionEntry {
                     first: *first,
@@ -128,7 +145,9 @@ impl LogState {
 
     /// Takes in what a delivery completed.
     pub fn progress(&mut self, cursor: CursorId, progress: &Progress) {
-        let Some(entry) = self.cursors.get_mut(&cursor) else { return };
+        let Some(entry) = self.cursors.get_mut(&cursor) else {
+            return;
+        };
         entry.complete_above.extend(&progress.complete);
         let counts = &mut entry.counts;
         counts.delivered += progress.counts.delivered;
@@ -142,7 +161,11 @@ impl LogState {
     /// The first record that some cursor still needs; `next_sequence` if none does. Without a
     /// cursor nothing is let go: the first one is still to come.
     pub fn low_water(&self) -> Sequence {
-        self.cursors.values().map(|entry| entry.low_water).min().unwrap_or(Sequence::FIRST)
+        self.cursors
+            .values()
+            .map(|entry| entry.low_water)
+            .min()
+            .unwrap_or(Sequence::FIRST)
     }
 
     /// Forgets gaps and losses that no cursor needs.
@@ -160,8 +183,11 @@ impl LogState {
     /// What a delivery gets when it attaches.
     pub fn cursor_state(&self, id: CursorId) -> Option<CursorState> {
         let entry = self.cursors.get(&id)?;
-        let mut live: Vec<FrameAt> =
-            entry.live.values().flat_map(|batch| batch.frames.iter().copied()).collect();
+        let mut live: Vec<FrameAt> = entry
+            .live
+            .values()
+            .flat_map(|batch| batch.frames.iter().copied())
+            .collect();
         live.sort_unstable();
         Some(CursorState {
             id,
@@ -202,7 +228,10 @@ impl CursorEntry {
             !live.runs.is_empty()
         });
         // the version in force at the low-water mark and all later ones
-        let in_force = self.versions.iter().rposition(|version| version.first <= low_water);
+        let in_force = self
+            .versions
+            .iter()
+            .rposition(|version| version.first <= low_water);
         self.versions.drain(..in_force.unwrap_or(0));
     }
 }
@@ -215,19 +244,28 @@ mod tests {
     const CURSOR: CursorId = CursorId(7);
 
     fn runs(ranges: &[(u64, u64)]) -> Runs {
-        ranges.iter().map(|&(a, b)| Sequence(a)..Sequence(b)).collect()
+        ranges
+            .iter()
+            .map(|&(a, b)| Sequence(a)..Sequence(b))
+            .collect()
     }
 
     fn done(state: &mut LogState, ranges: &[(u64, u64)]) {
         let complete = runs(ranges);
-        let counts = Counts { delivered: complete.len(), ..Counts::default() };
+        let counts = Counts {
+            delivered: complete.len(),
+            ..Counts::default()
+        };
         state.progress(CURSOR, &Progress { complete, counts });
     }
 
     fn state() -> LogState {
         let mut state = LogState::new();
-        let cursor =
-            Control::Cursor { cursor: CURSOR, name: "lake".into(), first: Sequence::FIRST };
+        let cursor = Control::Cursor {
+            cursor: CURSOR,
+            name: "lake".into(),
+            first: Sequence::FIRST,
+        };
         state.control(&cursor, FrameAt::default());
         state
     }
@@ -242,7 +280,10 @@ mod tests {
         done(&mut state, &[(1, 10)]);
         assert_eq!(state.low_water(), Sequence(18));
         let entry = &state.cursors[&CURSOR];
-        assert_eq!((entry.complete_below, entry.counts.delivered, state.accepted), (12, 12, 14));
+        assert_eq!(
+            (entry.complete_below, entry.counts.delivered, state.accepted),
+            (12, 12, 14)
+        );
         assert!(entry.complete_above.is_empty());
     }
 
@@ -267,9 +308,16 @@ mod tests {
             state.control(&version, FrameAt::default());
         }
         done(&mut state, &[(1, 15)]);
-        let left: Vec<_> =
-            state.cursors[&CURSOR].versions.iter().map(|v| (v.first.0, v.digest.0[0])).collect();
-        assert_eq!(left, [(10, 2), (20, 4)], "a later frame overrides from its first sequence on");
+        let left: Vec<_> = state.cursors[&CURSOR]
+            .versions
+            .iter()
+            .map(|v| (v.first.0, v.digest.0[0]))
+            .collect();
+        assert_eq!(
+            left,
+            [(10, 2), (20, 4)],
+            "a later frame overrides from its first sequence on"
+        );
     }
 
     #[test]

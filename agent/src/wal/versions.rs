@@ -53,7 +53,9 @@ impl<F: Fs> VersionStore for VersionFiles<F> {
             Err(error) => return Err(error),
         }
         if self.get(digest).is_ok_and(|there| there == canonical) {
-            self.fs.open(&self.path(digest), OpenMode::Read)?.sync_all()?;
+            self.fs
+                .open(&self.path(digest), OpenMode::Read)?
+                .sync_all()?;
             self.fs.sync_dir(&directory)?;
         } else {
             replace(&self.fs, &directory, &format!("{digest}.json"), canonical)?;
@@ -68,7 +70,10 @@ impl<F: Fs> VersionStore for VersionFiles<F> {
         }
         Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("{} does not hold what its name says", self.path(digest).display()),
+            format!(
+                "{} does not hold what its name says",
+                self.path(digest).display()
+            ),
         ))
     }
 
@@ -92,7 +97,12 @@ impl<F: Fs> VersionStore for VersionFiles<F> {
             return Ok(last.0);
         }
         let next = last.0 + 1;
-        replace(&self.fs, &self.wal, GENERATION, format!("{next} {digest}\n").as_bytes())?;
+        replace(
+            &self.fs,
+            &self.wal,
+            GENERATION,
+            format!("{next} {digest}\n").as_bytes(),
+        )?;
         Ok(next)
     }
 
@@ -103,7 +113,9 @@ impl<F: Fs> VersionStore for VersionFiles<F> {
             names => names?,
         };
         for name in names {
-            let kept = keep.iter().any(|digest| name.as_os_str() == format!("{digest}.json").as_str());
+            let kept = keep
+                .iter()
+                .any(|digest| name.as_os_str() == format!("{digest}.json").as_str());
             if !kept {
                 self.fs.remove_file(&directory.join(name))?;
             }
@@ -123,7 +135,10 @@ pub(super) fn read_small<F: Fs>(fs: &F, path: &Path) -> io::Result<Vec<u8>> {
     let file = fs.open(path, OpenMode::Read)?;
     let length = file.length()?;
     if length > LIMIT {
-        let message = format!("{} has {length} bytes, more than it can have", path.display());
+        let message = format!(
+            "{} has {length} bytes, more than it can have",
+            path.display()
+        );
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -103,9 +104,17 @@ impl<F: Fs> Writer<F> {
     pub(crate) fn turn(&mut self, now: Duration) -> Turn {
         self.shared.inbox.take(&mut self.waiting);
         if let Some(at) = self.retry_at {
-            if now < at && self.waiting.iter().all(|c| !matches!(c, Command::Close { .. })) {
+            if now < at
+                && self
+                    .waiting
+                    .iter()
+                    .all(|c| !matches!(c, Command::Close { .. }))
+            {
                 self.refuse_while_failing();
-                return Turn { at_most: Some(at.saturating_sub(now)), ..Turn::default() };
+                return Turn {
+                    at_most: Some(at.saturating_sub(now)),
+                    ..Turn::default()
+                };
             }
             self.retry_at = None;
         }
@@ -141,9 +150,7 @@ impl<F: Fs> Writer<F> {
         let mut close = None;
         while let Some(command) = self.waiting.pop_front() {
             let stays = match command {
-                Command::Append { payload, reply } => {
-                    self.add_data(&mut group, payload, reply)?
-                }
+                Command::Append { payload, reply } => self.add_data(&mut group, payload, reply)?,
                 Command::Log { control, reply } => self.add_control(&mut group, control, reply)?,
                 Command::Attach { name, reply } => self.add_attach(&mut group, name, reply)?,
                 Command::Progress { cursor, progress } => {
@@ -171,7 +178,10 @@ impl<F: Fs> Writer<F> {
                 self.waiting.push_front(command);
                 break;
             }
-            if group.as_ref().is_some_and(|group| group.byte_len() >= GROUP_BYTES) {
+            if group
+                .as_ref()
+                .is_some_and(|group| group.byte_len() >= GROUP_BYTES)
+            {
                 break;
             }
         }
@@ -183,7 +193,11 @@ impl<F: Fs> Writer<F> {
         }
         let Some(group) = group.filter(|group| !group.is_empty()) else {
             let starved = !self.waiting.is_empty();
-            return Ok(if starved { Written::NeedsSpare } else { Written::Nothing });
+            return Ok(if starved {
+                Written::NeedsSpare
+            } else {
+                Written::Nothing
+            });
         };
         self.commit(group)?;
         Ok(Written::Group)
@@ -232,7 +246,12 @@ impl<F: Fs> Writer<F> {
             let segments = self.shared.segments.len() as u64;
             if !self.capacity.another_for_records(segments) {
                 let (used_bytes, capacity_bytes) = (self.used(), self.capacity.bytes());
-                reply.send(Err(AppendError::Full { used_bytes, capacity_bytes })).ok();
+                reply
+                    .send(Err(AppendError::Full {
+                        used_bytes,
+                        capacity_bytes,
+                    }))
+                    .ok();
                 return Ok(None);
             }
             match self.rotate() {
@@ -245,8 +264,8 @@ impl<F: Fs> Writer<F> {
             }
         }
         let first = Sequence(self.next_sequence);
-        self.next_sequence += u64::from(payload.count());
         self.group(group)?.data(&payload, first, reply);
+        self.next_sequence += u64::from(payload.count());
         Ok(None)
     }
 
@@ -279,7 +298,8 @@ impl<F: Fs> Writer<F> {
             }
         }
         let next_sequence = self.next_sequence;
-        self.group(group)?.control(control, &encoded, next_sequence, Some(reply));
+        self.group(group)?
+            .control(control, &encoded, next_sequence, Some(reply));
         Ok(None)
     }
 
@@ -289,7 +309,11 @@ impl<F: Fs> Writer<F> {
         name: String,
         reply: oneshot::Sender<Result<CursorState, LogError>>,
     ) -> io::Result<Option<Command>> {
-        let known = self.state.cursors.iter().find(|(_, entry)| entry.name == name);
+        let known = self
+            .state
+            .cursors
+            .iter()
+            .find(|(_, entry)| entry.name == name);
         if let Some(id) = known.map(|(id, _)| *id) {
             let answer = if self.attached.insert(id) {
                 self.state.cursor_state(id).ok_or(LogError::Attached(name))
@@ -303,13 +327,23 @@ impl<F: Fs> Writer<F> {
         let left = |low_water: Sequence| next.saturating_sub(low_water.0);
         if let Some(other) = self.state.cursors.values().find(|e| left(e.low_water) > 0) {
             let (other, records) = (other.name.clone(), left(other.low_water));
-            reply.send(Err(LogError::OtherCursor { other, records })).ok();
+            reply
+                .send(Err(LogError::OtherCursor { other, records }))
+                .ok();
             return Ok(None);
         }
         // cursors that have nothing left end here; a name that returns is a new cursor (W-9)
-        let first = if self.state.cursors.is_empty() { Sequence::FIRST } else { Sequence(next) };
+        let first = if self.state.cursors.is_empty() {
+            Sequence::FIRST
+        } else {
+            Sequence(next)
+        };
         let cursor = CursorId(self.entropy.next_u64());
-        let control = Control::Cursor { cursor, name: name.clone(), first };
+        let control = Control::Cursor {
+            cursor,
+            name: name.clone(),
+            first,
+        };
         let encoded = control.encode();
         if !self.fits(group.as_ref(), frame_len(encoded.len())) {
             if group.is_some() {
@@ -325,7 +359,8 @@ impl<F: Fs> Writer<F> {
             }
         }
         let next_sequence = self.next_sequence;
-        self.group(group)?.control(control, &encoded, next_sequence, None);
+        self.group(group)?
+            .control(control, &encoded, next_sequence, None);
         // once its frame is durable, the same name is known
         self.waiting.push_front(Command::Attach { name, reply });
         self.commit_now(group)?;
@@ -343,7 +378,11 @@ impl<F: Fs> Writer<F> {
     fn add_checkpoint(&mut self, group: &mut Option<Group>, clean: bool) -> io::Result<()> {
         self.commit_now(group)?;
         self.state.trim();
-        let encoded = Checkpoint { clean, state: self.state.clone() }.encode();
+        let encoded = Checkpoint {
+            clean,
+            state: self.state.clone(),
+        }
+        .encode();
         if !self.fits(None, frame_len(encoded.len())) && !self.rotate()? {
             return Ok(());
         }
@@ -357,7 +396,9 @@ impl<F: Fs> Writer<F> {
     }
 
     fn fits(&self, group: Option<&Group>, bytes: u32) -> bool {
-        let Some(current) = &self.current else { return false };
+        let Some(current) = &self.current else {
+            return false;
+        };
         let end = group.map_or(current.end, Group::end);
         u64::from(end) + u64::from(bytes) <= self.capacity.segment_bytes()
     }
@@ -373,13 +414,23 @@ impl<F: Fs> Writer<F> {
     }
 
     fn begin_group(&mut self) -> io::Result<Group> {
-        let current = self.current.as_ref().ok_or_else(|| io::Error::other("no segment is open"))?;
+        let current = self
+            .current
+            .as_ref()
+            .ok_or_else(|| io::Error::other("no segment is open"))?;
         let mut group = Group::new(current.ordinal, current.salt, self.life, current.end);
         if let Some(header) = &current.header {
             group.segment_header(&header.encode());
             self.state.trim();
-            let checkpoint = Checkpoint { clean: false, state: self.state.clone() };
-            group.checkpoint(&checkpoint.encode(), self.next_sequence, self.state.low_water());
+            let checkpoint = Checkpoint {
+                clean: false,
+                state: self.state.clone(),
+            };
+            group.checkpoint(
+                &checkpoint.encode(),
+                self.next_sequence,
+                self.state.low_water(),
+            );
         }
         Ok(group)
     }
@@ -401,9 +452,14 @@ impl<F: Fs> Writer<F> {
         if !self.spares.remove(&ordinal) {
             let bytes = self.capacity.segment_bytes();
             let directory = self.files.directory.clone();
-            Job::Create { ordinal, bytes }.run(&self.files.fs, &directory).result?;
+            Job::Create { ordinal, bytes }
+                .run(&self.files.fs, &directory)
+                .result?;
         }
-        let file = self.files.fs.open(&self.files.path(ordinal), OpenMode::ReadWrite)?;
+        let file = self
+            .files
+            .fs
+            .open(&self.files.path(ordinal), OpenMode::ReadWrite)?;
         let salt = self.entropy.bytes16();
         let predecessor = newest.map(|newest| Predecessor {
             salt: newest.salt,
@@ -417,7 +473,13 @@ impl<F: Fs> Writer<F> {
             first_sequence: self.next_sequence,
             predecessor,
         };
-        self.current = Some(Current { file, ordinal, salt, end: 0, header: Some(header) });
+        self.current = Some(Current {
+            file,
+            ordinal,
+            salt,
+            end: 0,
+            header: Some(header),
+        });
         Ok(true)
     }
 
@@ -457,7 +519,12 @@ impl<F: Fs> Writer<F> {
         let mut tail = self.shared.tail.lock();
         for member in group.members {
             match member {
-                Member::Data { batch, sequences, next, reply } => {
+                Member::Data {
+                    batch,
+                    sequences,
+                    next,
+                    reply,
+                } => {
                     self.state.data(sequences.clone());
                     if let Some(batch) = batch {
                         tail.push(batch, next);
@@ -487,7 +554,9 @@ impl<F: Fs> Writer<F> {
         self.truncate();
         // the status first: who hears of a record finds it counted
         self.publish();
-        self.shared.durable.send_replace(Sequence(self.state.next_sequence));
+        self.shared
+            .durable
+            .send_replace(Sequence(self.state.next_sequence));
         for answer in answers {
             // whoever no longer waits needs no answer
             match answer {
@@ -499,6 +568,9 @@ impl<F: Fs> Writer<F> {
 
     /// Lets go of the oldest segments that a durable checkpoint no longer needs (W-12).
     fn truncate(&mut self) {
+        self.shared
+            .let_go
+            .store(self.checkpointed.0, Ordering::Release);
         for segment in self.shared.segments.truncate(self.checkpointed) {
             self.files.forget(segment.ordinal);
             self.free.push_back(segment.ordinal);
@@ -509,7 +581,12 @@ impl<F: Fs> Writer<F> {
     pub(super) fn jobs(&mut self) -> Vec<Job> {
         let mut jobs = Vec::new();
         let newest = self.current.as_ref().map_or_else(
-            || self.shared.segments.newest().map_or(0, |newest| newest.ordinal),
+            || {
+                self.shared
+                    .segments
+                    .newest()
+                    .map_or(0, |newest| newest.ordinal)
+            },
             |current| current.ordinal,
         );
         let mut next = newest + 1;
@@ -536,7 +613,10 @@ impl<F: Fs> Writer<F> {
         while self.status.failing.is_none() && self.spares.len() + self.preparing.len() < SPARES {
             let ordinal = take(&self.spares, &self.preparing);
             self.preparing.insert(ordinal);
-            jobs.push(Job::Create { ordinal, bytes: self.capacity.segment_bytes() });
+            jobs.push(Job::Create {
+                ordinal,
+                bytes: self.capacity.segment_bytes(),
+            });
         }
         jobs
     }
@@ -578,7 +658,9 @@ impl<F: Fs> Writer<F> {
         {
             // it never was part of the log: the next try begins with a file that no failed sync saw
             self.files.forget(current.ordinal);
-            let remove = Job::Remove { ordinal: current.ordinal };
+            let remove = Job::Remove {
+                ordinal: current.ordinal,
+            };
             drop(remove.run(&self.files.fs, &self.files.directory.clone()));
         }
         tracing::warn!(%error, failures = self.failures, "the wal could not be written");
@@ -586,7 +668,9 @@ impl<F: Fs> Writer<F> {
             self.shut(&format!("the wal directory takes no writes: {error}"));
             return;
         }
-        let wait = RETRY_MIN.saturating_mul(1 << (self.failures - 1).min(10)).min(RETRY_MAX);
+        let wait = RETRY_MIN
+            .saturating_mul(1 << (self.failures - 1).min(10))
+            .min(RETRY_MAX);
         self.retry_at = Some(now + wait);
         self.refuse_while_failing();
     }
@@ -622,7 +706,10 @@ impl<F: Fs> Writer<F> {
     }
 
     fn used(&self) -> u64 {
-        let end = self.current.as_ref().map_or(0, |current| u64::from(current.end));
+        let end = self
+            .current
+            .as_ref()
+            .map_or(0, |current| u64::from(current.end));
         let full = self.shared.segments.len() as u64;
         let full = if self.current.as_ref().is_some_and(|c| c.header.is_none()) {
             full.saturating_sub(1)
@@ -633,7 +720,8 @@ impl<F: Fs> Writer<F> {
     }
 
     fn reserve_is_low(&self) -> bool {
-        self.capacity.reserve_is_low(self.used(), self.state.live_batches() as u64)
+        self.capacity
+            .reserve_is_low(self.used(), self.state.live_batches() as u64)
     }
 
     /// For the opening, where jobs run inline.
@@ -658,14 +746,18 @@ impl<F: Fs> Writer<F> {
         status.accepted_records = self.state.accepted;
         status.lost_records = self.state.lost;
         status.pressure = used.saturating_mul(10) > status.capacity_bytes.saturating_mul(7);
-        status.reserve_low =
-            self.capacity.reserve_is_low(used, self.state.live_batches() as u64);
+        status.reserve_low = self
+            .capacity
+            .reserve_is_low(used, self.state.live_batches() as u64);
         let room = &self.shared.room;
-        room.used.store(used, std::sync::atomic::Ordering::Relaxed);
-        room.capacity.store(status.capacity_bytes, std::sync::atomic::Ordering::Relaxed);
+        room.used.store(used, Ordering::Relaxed);
+        room.capacity
+            .store(status.capacity_bytes, Ordering::Relaxed);
         let changed = *self.status_seen() != self.status;
         if changed {
-            self.shared.status.send_replace(Arc::new(self.status.clone()));
+            self.shared
+                .status
+                .send_replace(Arc::new(self.status.clone()));
         }
     }
 

@@ -1,11 +1,19 @@
 use super::*;
 
 fn examples() -> Vec<(Control, &'static str)> {
-    let place = Place { root: "/d".into(), key: "k".into() };
+    let place = Place {
+        root: "/d".into(),
+        key: "k".into(),
+    };
     let batch = BatchId(Uuid::from_u128(2));
     let cursor = CursorId(3);
-    let removed =
-        Removed { output: OutputId { sequence: Sequence(9), index: 1 }, reason: "r".into() };
+    let removed = Removed {
+        output: OutputId {
+            sequence: Sequence(9),
+            index: 1,
+        },
+        reason: "r".into(),
+    };
     let sealed = SealedBatch {
         identity: BatchIdentity {
             shard: ShardId(Uuid::from_u128(1)),
@@ -25,7 +33,11 @@ fn examples() -> Vec<(Control, &'static str)> {
     };
     vec![
         (
-            Control::Cursor { cursor, name: "lake".into(), first: Sequence(1) },
+            Control::Cursor {
+                cursor,
+                name: "lake".into(),
+                first: Sequence(1),
+            },
             "03000000000000000100000000000000040000006c616b65",
         ),
         (
@@ -39,7 +51,12 @@ fn examples() -> Vec<(Control, &'static str)> {
              bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
         ),
         (
-            Control::Upload { cursor, batch, place: place.clone(), upload: "u".into() },
+            Control::Upload {
+                cursor,
+                batch,
+                place: place.clone(),
+                upload: "u".into(),
+            },
             "030000000000000000000000000000000000000000000002020000002f64010000006b0100000075",
         ),
         (
@@ -50,20 +67,38 @@ fn examples() -> Vec<(Control, &'static str)> {
              aaaaaaaaaaaaaaaa0105a702",
         ),
         (
-            Control::Reseal { cursor, batch, reseal: 2, place },
+            Control::Reseal {
+                cursor,
+                batch,
+                reseal: 2,
+                place,
+            },
             "03000000000000000000000000000000000000000000000202000000020000002f64010000006b",
         ),
         (
-            Control::Done { cursor, batch, rejects: vec![removed] },
+            Control::Done {
+                cursor,
+                batch,
+                rejects: vec![removed],
+            },
             "030000000000000000000000000000000000000000000002010000000900000000000000010000000\
              100000072",
         ),
         (
-            Control::GiveUp { cursor, batch, verified: true, reason: "g".into() },
+            Control::GiveUp {
+                cursor,
+                batch,
+                verified: true,
+                reason: "g".into(),
+            },
             "030000000000000000000000000000000000000000000002010100000067",
         ),
         (
-            Control::Loss { sequences: Sequence(1)..Sequence(4), records: 3, reason: "l".into() },
+            Control::Loss {
+                sequences: Sequence(1)..Sequence(4),
+                records: 3,
+                reason: "l".into(),
+            },
             "010000000000000004000000000000000300000000000000010000006c",
         ),
     ]
@@ -74,7 +109,10 @@ fn the_bytes_of_control_frames_stay_as_they_are() {
     for (control, golden) in examples() {
         let bytes = control.encode();
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, golden, "{control:?}: a changed frame needs a new format");
+        assert_eq!(
+            hex, golden,
+            "{control:?}: a changed frame needs a new format"
+        );
         assert_eq!(Control::decode(control.kind(), &bytes), Ok(control));
     }
 }
@@ -84,7 +122,10 @@ fn a_payload_cut_anywhere_is_refused() {
     for (control, _) in examples() {
         let bytes = control.encode();
         for length in 0..bytes.len() {
-            assert!(Control::decode(control.kind(), &bytes[..length]).is_err(), "{control:?}");
+            assert!(
+                Control::decode(control.kind(), &bytes[..length]).is_err(),
+                "{control:?}"
+            );
         }
     }
 }

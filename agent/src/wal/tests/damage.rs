@@ -1,0 +1,1 @@
+//! Bit flips in every part of a log.
