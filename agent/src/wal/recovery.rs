@@ -48,20 +48,20 @@ pub(super) fn recover<F: Fs>(
         state: LogState::new(),
         ..Recovered::default()
     };
+    let mut scans = BTreeMap::new();
+    recovered.segments = chain(fs, directory, &headers, &others, &mut scans)?;
     let newest = headers.keys().next_back().copied().unwrap_or(0);
+    let oldest = recovered
+        .segments
+        .first()
+        .map_or(0, |segment| segment.ordinal);
     for ordinal in others {
         if ordinal > newest {
             keep_spare(fs, directory, ordinal, segment_bytes, &mut recovered)?;
-        } else if headers
-            .keys()
-            .next()
-            .is_some_and(|oldest| ordinal < *oldest)
-        {
+        } else if ordinal < oldest {
             recovered.free.push(ordinal);
         }
     }
-    let mut scans = BTreeMap::new();
-    recovered.segments = chain(fs, directory, &headers, &mut scans)?;
     replay(fs, directory, &mut recovered, scans)?;
     let low_water = recovered.checkpointed;
     let kept = recovered
@@ -105,11 +105,11 @@ fn read_headers<F: Fs>(
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(error) => return Err(OpenError::io("read", &path, &error)),
         }
-        match SegmentHeader::decode(&bytes) {
-            Ok(header) if header.ordinal == ordinal && header.shard == shard => {
+        match SegmentHeader::decode(&bytes, shard, ordinal) {
+            Ok(header) => {
                 headers.insert(ordinal, header);
             }
-            Ok(_) | Err(HeaderFault::NotAHeader) => {
+            Err(HeaderFault::NotAHeader) => {
                 others.insert(ordinal);
             }
             Err(HeaderFault::Newer { format, features }) => {
@@ -149,13 +149,19 @@ fn chain<F: Fs>(
     fs: &F,
     directory: &Path,
     headers: &Headers,
+    others: &BTreeSet<u64>,
     scans: &mut BTreeMap<u64, Scan>,
 ) -> Result<Vec<SegmentInfo>, OpenError> {
-    let (Some(oldest), Some(newest)) = (headers.keys().next(), headers.keys().next_back()) else {
+    let (Some((oldest, header)), Some(newest)) =
+        (headers.iter().next(), headers.keys().next_back())
+    else {
         return Ok(Vec::new());
     };
+    // truncated segments are renamed away: a file under the name before the oldest is its predecessor
+    let before =
+        (header.predecessor.is_some() && others.contains(&(oldest - 1))).then_some(oldest - 1);
     let mut segments: Vec<SegmentInfo> = Vec::new();
-    for ordinal in *oldest..=*newest {
+    for ordinal in before.unwrap_or(*oldest)..=*newest {
         let before = segments.last().map_or(0, |segment| segment.end_sequence);
         let header = headers.get(&ordinal);
         let link = headers

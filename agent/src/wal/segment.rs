@@ -1,7 +1,7 @@
 //! One segment file: its name, its header (W-6), and the walk over its frames.
 //!
-//! A segment's name is its ordinal, 20 digits and `.wal`. Its first 512 bytes, one sector, are the
-//! header; a segment counts only if name and header agree, else it is a spare (W-14).
+//! A segment's name is its ordinal, 20 digits and `.wal`. Its first two sectors of 512 bytes each hold
+//! the header, twice; a segment counts only if name and one of them agree, else it is a spare (W-14).
 //!
 //! ```text
 //!   0 magic "SPWALSEG" | 8 format u16 = 1 | 10 zero u16 | 12 feature bits u32 = 0   (little endian)
@@ -12,7 +12,7 @@
 //! 508 CRC32C of bytes 0..508
 //! ```
 //! The predecessor's end was durable when this header was written; frames beyond it are never read.
-//! Its salt stands here too, so that a damaged header costs no frame.
+//! Its salt stands here too, so that headers that are damaged both cost no frame.
 
 use uuid::Uuid;
 
@@ -21,8 +21,10 @@ use crate::object::ShardId;
 use super::codec::{Malformed, Put, Take};
 use super::frame::{HEADER_LEN, Header, Salt, crc32c};
 
-/// Bytes of a segment's header: where its first frame lies.
-pub const SEGMENT_HEADER_LEN: u32 = 512;
+/// Bytes of both headers: where the first frame lies.
+pub const SEGMENT_HEADER_LEN: u32 = 1024;
+/// Bytes of one header: a sector, which is old or new, never mixed.
+const COPY_LEN: usize = 512;
 /// The format that this release writes and reads (W-16).
 pub const FORMAT: u16 = 1;
 
@@ -76,16 +78,30 @@ impl SegmentHeader {
         put.u32(before.end);
         put.u32(0);
         put.u64(before.end_sequence);
-        put.0.resize(SEGMENT_HEADER_LEN as usize - 4, 0);
+        put.0.resize(COPY_LEN - 4, 0);
         let crc = crc32c(&[&put.0]);
         put.u32(crc);
+        put.0.extend_from_within(..);
         put.0
     }
 
-    pub fn decode(bytes: &[u8]) -> Result<Self, HeaderFault> {
-        let fields = bytes
-            .get(..SEGMENT_HEADER_LEN as usize)
-            .ok_or(HeaderFault::NotAHeader)?;
+    /// Reads the header of the segment with this ordinal from whichever copy has it.
+    pub fn decode(bytes: &[u8], shard: ShardId, ordinal: u64) -> Result<Self, HeaderFault> {
+        let mut fault = HeaderFault::NotAHeader;
+        for copy in bytes.chunks(COPY_LEN).take(2) {
+            match Self::decode_copy(copy) {
+                Ok(header) if header.ordinal == ordinal && header.shard == shard => {
+                    return Ok(header);
+                }
+                Ok(_) | Err(HeaderFault::NotAHeader) => {}
+                Err(newer) => fault = newer,
+            }
+        }
+        Err(fault)
+    }
+
+    fn decode_copy(bytes: &[u8]) -> Result<Self, HeaderFault> {
+        let fields = bytes.get(..COPY_LEN).ok_or(HeaderFault::NotAHeader)?;
         let (fields, crc) = fields
             .split_at_checked(fields.len() - 4)
             .ok_or(HeaderFault::NotAHeader)?;
@@ -238,31 +254,39 @@ mod tests {
         }
     }
 
+    fn decode(bytes: &[u8]) -> Result<SegmentHeader, HeaderFault> {
+        SegmentHeader::decode(bytes, header().shard, 7)
+    }
+
     #[test]
-    fn a_header_comes_back_and_no_flipped_bit_passes() {
+    fn a_header_comes_back_whichever_copy_is_damaged() {
         let bytes = header().encode();
         assert_eq!(bytes.len(), SEGMENT_HEADER_LEN as usize);
-        assert_eq!(SegmentHeader::decode(&bytes), Ok(header()));
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                SegmentHeader::decode(&bad),
-                Err(HeaderFault::NotAHeader),
-                "bit {bit}"
-            );
+            assert_eq!(decode(&bad), Ok(header()), "bit {bit}");
+            bad[(bit / 8 + COPY_LEN) % (2 * COPY_LEN)] ^= 1;
+            assert_eq!(decode(&bad), Err(HeaderFault::NotAHeader), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn another_segments_header_does_not_count() {
+        let bytes = header().encode();
+        assert!(SegmentHeader::decode(&bytes, header().shard, 8).is_err());
+        assert!(SegmentHeader::decode(&bytes, ShardId(Uuid::from_u128(2)), 7).is_err());
     }
 
     #[test]
     fn a_newer_format_is_named() {
         let mut bytes = header().encode();
+        bytes.truncate(COPY_LEN - 4);
         bytes[8] = 2;
-        bytes.truncate(SEGMENT_HEADER_LEN as usize - 4);
         let crc = crc32c(&[&bytes]);
         bytes.extend(crc.to_le_bytes());
         assert_eq!(
-            SegmentHeader::decode(&bytes),
+            decode(&bytes),
             Err(HeaderFault::Newer {
                 format: 2,
                 features: 0
