@@ -199,3 +199,144 @@ impl Chain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wal::frame::{crc32c, frame_len};
+    use crate::wal::state::LogState;
+
+    const SALT: Salt = [7; 16];
+
+    /// A segment's bytes behind its headers, frame by frame.
+    struct Log(Vec<u8>);
+
+    impl Log {
+        fn new() -> Self {
+            Self(vec![0; 4096])
+        }
+
+        fn put(&mut self, at: u32, header: Header, payload: &[u8]) -> u32 {
+            let start = (at - SEGMENT_HEADER_LEN) as usize;
+            let header = Header {
+                payload_len: u32::try_from(payload.len()).expect("small"),
+                payload_crc: crc32c(&[payload]),
+                ..header
+            };
+            let bytes = [&header.encode(&SALT)[..], payload].concat();
+            self.0[start..start + bytes.len()].copy_from_slice(&bytes);
+            at + frame_len(payload.len())
+        }
+
+        fn data(&mut self, at: u32, life: u32, durable: u32, first_sequence: u64) -> u32 {
+            let count = 1;
+            let kind = Kind::Data;
+            let header = Header {
+                kind,
+                payload_len: 0,
+                first_sequence,
+                count,
+                life,
+                durable,
+                payload_crc: 0,
+            };
+            self.put(at, header, b"a record")
+        }
+
+        fn checkpoint(&mut self, at: u32, life: u32, durable: u32, first_sequence: u64) -> u32 {
+            let state = LogState {
+                next_sequence: first_sequence,
+                ..LogState::default()
+            };
+            let payload = Checkpoint {
+                clean: false,
+                state,
+            }
+            .encode();
+            let kind = Kind::Checkpoint;
+            let header = Header {
+                kind,
+                payload_len: 0,
+                first_sequence,
+                count: 0,
+                life,
+                durable,
+                payload_crc: 0,
+            };
+            self.put(at, header, &payload)
+        }
+
+        fn scan(&self) -> (u64, u32, u64) {
+            let found = scan(&self.0, 1, SALT, 1, None);
+            let records = found.items.iter().map(|item| match item {
+                Item::Data(sequences) => sequences.end.0 - sequences.start.0,
+                Item::Lost { .. } => panic!("nothing is lost here"),
+                Item::Control(..) | Item::Checkpoint(_) => 0,
+            });
+            (records.sum(), found.end, found.in_doubt)
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_life_never_synced_does_not_come_back() {
+        let mut log = Log::new();
+        let x = log.checkpoint(SEGMENT_HEADER_LEN, 1, 0, 1);
+        // life 1 wrote two frames in one group and died: the first never got to the disk
+        let first = log.data(x, 1, x, 1);
+        let second = log.data(first, 1, x, 2);
+        // life 2 begins where it found the end, and writes just as far as the second
+        let mut later = Log(log.0.clone());
+        let begun = later.checkpoint(x, 2, x, 1);
+        later.data(begun, 2, x, 1);
+        let mut stale = Log(later.0.clone());
+        let end = later.data(begun, 2, begun, 1);
+        stale.data(begun, 2, begun, 1);
+        stale.data(end, 1, x, 2);
+        assert_eq!(
+            stale.scan(),
+            (1, end, 0),
+            "a frame of life 1 follows life 2's last"
+        );
+        // nor does a checkpoint that stood inside life 1's group
+        let mut stale = Log(later.0.clone());
+        stale.checkpoint(end, 1, x, 2);
+        assert_eq!(stale.scan(), (1, end, 0));
+        assert!(second > first);
+    }
+
+    #[test]
+    fn a_torn_group_ends_the_log_and_is_in_doubt() {
+        let mut log = Log::new();
+        let x = log.checkpoint(SEGMENT_HEADER_LEN, 1, 0, 1);
+        let synced = log.data(x, 1, x, 1);
+        let second = log.data(synced, 1, synced, 2);
+        let _third = log.data(second, 1, synced, 3);
+        let mut torn = Log(log.0.clone());
+        torn.0[(second - SEGMENT_HEADER_LEN) as usize - 4] ^= 1;
+        assert_eq!(
+            torn.scan(),
+            (1, synced, 2),
+            "the group's other frame is not believed either"
+        );
+    }
+
+    #[test]
+    fn a_frame_that_a_later_one_proves_synced_is_damage_not_a_tear() {
+        let mut log = Log::new();
+        let x = log.checkpoint(SEGMENT_HEADER_LEN, 1, 0, 1);
+        let first = log.data(x, 1, x, 1);
+        let second = log.data(first, 1, first, 2);
+        log.0[(x - SEGMENT_HEADER_LEN) as usize + 44] ^= 1;
+        let found = scan(&log.0, 1, SALT, 1, None);
+        assert_eq!((found.end, found.in_doubt), (second, 0));
+        let lost: Vec<_> = found
+            .items
+            .iter()
+            .filter(|i| matches!(i, Item::Lost { .. }))
+            .collect();
+        assert!(
+            matches!(lost[..], [Item::Lost { records: 1, .. }]),
+            "{lost:?}"
+        );
+    }
+}
