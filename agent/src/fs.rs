@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::path::Path;
 
+pub mod fault;
 pub mod os;
 
 /// How to open a file.
