@@ -12,7 +12,10 @@ use bytes::Bytes;
 
 use crate::object::{Failure, ObjectId, Outcome, Presence, SealedBatch};
 
+#[cfg(test)]
+pub mod conformance;
 pub mod file_system;
+pub mod retrying;
 
 /// A boxed future: the trait is used as an object.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -36,7 +39,7 @@ pub trait Upload: Debug + Send {
 
     /// Makes the object visible under its name, unless something has that name. `Created` means
     /// that it is durable there.
-    fn create<'a>(self: Box<Self>, batch: &'a SealedBatch) -> Boxed<'a, Outcome>;
+    fn create(self: Box<Self>, batch: &SealedBatch) -> Boxed<'_, Outcome>;
 
     /// Throws away what was sent.
     fn abort(self: Box<Self>) -> Boxed<'static, Result<(), Failure>>;

@@ -1,22 +1,50 @@
-//! The real file system, on rustix: no shell, no unsafe, errors as the kernel gives them.
+//! The operating system's file system, by plain system calls.
+//!
+//! What the types don't say: new files are 0600 and new directories 0700; a symbolic link in the
+//! last place of a path is never opened as a file; no descriptor reaches a child process; calls that
+//! a signal interrupted are made again, except syncs, whose second answer proves nothing (W-2).
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rustix::fs as sys;
-use rustix::fs::{Advice, AtFlags, CWD, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::fs::{
+    Advice, AtFlags, CWD, FallocateFlags, FileType, FlockOperation, FsWord, Mode, OFlags,
+    RenameFlags, StatxFlags,
+};
+use rustix::io::{Errno, retry_on_intr};
 
 use super::{File, FileKind, Fs, FsType, OpenMode, Stat};
 
-/// The file system of the machine.
+#[cfg(test)]
+mod tests;
+
+/// `IOV_MAX` of Linux: more parts in one call are refused, so the rest is a second call's.
+const PARTS: usize = 1024;
+
+/// File systems that may not hold a wal (W-4), by the magic number of `statfs`.
+const REFUSED: &[(FsWord, &str)] = &[
+    (0x6969, "NFS"),
+    (0x517B, "SMB"),
+    (0xFE53_4D42, "SMB"),
+    (0xFF53_4D42, "CIFS"),
+    (0x0102_1997, "9p"),
+    (0x00C3_6400, "Ceph"),
+    (0x0BD0_0BD0, "Lustre"),
+    (0x4750_4653, "GPFS"),
+    (0x6573_5546, "FUSE"),
+    (0x0102_1994, "tmpfs"),
+    (0x8584_58F6, "ramfs"),
+];
+
+const OVERLAY: FsWord = 0x794C_7630;
+
+/// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsFs;
 
-/// An open file of it.
+/// An open file of the machine.
 #[derive(Debug)]
 pub struct OsFile(OwnedFd);
 
@@ -24,41 +52,32 @@ impl Fs for OsFs {
     type File = OsFile;
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<OsFile> {
-        let how = match mode {
+        let flags = match mode {
             OpenMode::Read => OFlags::RDONLY,
             OpenMode::ReadWrite => OFlags::RDWR,
             OpenMode::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
-        let opened = retry(|| sys::open(path, how | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR))?;
-        Ok(OsFile(opened))
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR))?;
+        Ok(OsFile(fd))
     }
 
     fn mkdir(&self, path: &Path) -> io::Result<()> {
-        Ok(sys::mkdir(
-            path,
-            Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH,
-        )?)
+        Ok(rustix::fs::mkdir(path, Mode::RWXU)?)
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
-        let opened = open_directory(directory)?;
-        let mut names = Vec::new();
-        for entry in sys::Dir::new(opened)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(OsStr::from_bytes(name).to_owned());
-            }
-        }
-        Ok(names)
+        std::fs::read_dir(directory)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect()
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        Ok(sys::rename(from, to)?)
+        Ok(rustix::fs::rename(from, to)?)
     }
 
     fn rename_noreplace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        Ok(sys::renameat_with(
+        Ok(rustix::fs::renameat_with(
             CWD,
             from,
             CWD,
@@ -68,186 +87,120 @@ impl Fs for OsFs {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        Ok(sys::linkat(CWD, from, CWD, to, AtFlags::empty())?)
+        Ok(rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty())?)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        Ok(sys::unlink(path)?)
+        Ok(rustix::fs::unlink(path)?)
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        Ok(sys::rmdir(path)?)
+        Ok(rustix::fs::rmdir(path)?)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        let opened = open_directory(path)?;
-        Ok(retry(|| sys::fsync(&opened))?)
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
+        Ok(rustix::fs::fsync(&fd)?)
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
-        let wanted = sys::StatxFlags::BASIC_STATS | sys::StatxFlags::BTIME;
-        let stat = sys::statx(CWD, path, AtFlags::empty(), wanted)?;
-        let has_birth = stat.stx_mask & sys::StatxFlags::BTIME.bits() != 0;
-        let birth =
-            i128::from(stat.stx_btime.tv_sec) * 1_000_000_000 + i128::from(stat.stx_btime.tv_nsec);
-        let kind = match sys::FileType::from_raw_mode(u32::from(stat.stx_mode)) {
-            sys::FileType::RegularFile => FileKind::File,
-            sys::FileType::Directory => FileKind::Directory,
+        let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+        let found = rustix::fs::statx(CWD, path, AtFlags::empty(), wanted)?;
+        let kind = match FileType::from_raw_mode(found.stx_mode.into()) {
+            FileType::RegularFile => FileKind::File,
+            FileType::Directory => FileKind::Directory,
             _ => FileKind::Other,
         };
+        let has_birth = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
+        let birth = has_birth.then(|| {
+            i128::from(found.stx_btime.tv_sec) * 1_000_000_000 + i128::from(found.stx_btime.tv_nsec)
+        });
         Ok(Stat {
             kind,
-            length: stat.stx_size,
-            inode: stat.stx_ino,
-            birth: has_birth.then_some(birth),
+            length: found.stx_size,
+            inode: found.stx_ino,
+            birth,
         })
     }
 
     fn fs_type(&self, path: &Path) -> io::Result<FsType> {
-        Ok(fs_type(sys::statfs(path)?.f_type))
+        let found = retry_on_intr(|| rustix::fs::statfs(path))?;
+        Ok(fs_type_of(found.f_type))
     }
 
     fn available(&self, path: &Path) -> io::Result<u64> {
-        let stat = sys::statvfs(path)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        let found = retry_on_intr(|| rustix::fs::statvfs(path))?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
+}
+
+fn fs_type_of(magic: FsWord) -> FsType {
+    if magic == OVERLAY {
+        return FsType::Overlay;
+    }
+    REFUSED
+        .iter()
+        .find(|(refused, _)| *refused == magic)
+        .map_or(FsType::Local, |(_, name)| FsType::Refused(name))
 }
 
 impl File for OsFile {
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        Ok(rustix::io::pread(&self.0, into, offset)?)
+        Ok(retry_on_intr(|| {
+            rustix::io::pread(&self.0, &mut *into, offset)
+        })?)
     }
 
     fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        Ok(rustix::io::pwritev(&self.0, parts, offset)?)
+        let parts = parts.get(..PARTS).unwrap_or(parts);
+        Ok(retry_on_intr(|| {
+            rustix::io::pwritev(&self.0, parts, offset)
+        })?)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        Ok(retry(|| sys::fdatasync(&self.0))?)
+        Ok(rustix::fs::fdatasync(&self.0)?)
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        Ok(retry(|| sys::fsync(&self.0))?)
+        Ok(rustix::fs::fsync(&self.0)?)
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {
+        if length == 0 {
+            return Ok(());
+        }
         let before = self.length()?;
-        let taken = retry(|| sys::fallocate(&self.0, FallocateFlags::empty(), 0, length));
-        if let Err(errno) = taken {
-            // a failed fallocate leaves the file longer and the blocks taken; its own error counts
-            sys::ftruncate(&self.0, before).ok();
-            if errno == Errno::OPNOTSUPP {
-                return self.set_length(length);
-            }
-            return Err(errno.into());
+        let taken =
+            retry_on_intr(|| rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, length));
+        if let Err(refused) = taken {
+            // What fits may have been taken and the file made longer: give that back (ST8).
+            retry_on_intr(|| rustix::fs::ftruncate(&self.0, before))?;
+            return Err(refused.into());
         }
         Ok(())
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
-        Ok(retry(|| sys::ftruncate(&self.0, length))?)
+        Ok(retry_on_intr(|| rustix::fs::ftruncate(&self.0, length))?)
     }
 
     fn length(&self) -> io::Result<u64> {
-        Ok(u64::try_from(sys::fstat(&self.0)?.st_size).unwrap_or(0))
+        let found = rustix::fs::statx(&self.0, "", AtFlags::EMPTY_PATH, StatxFlags::SIZE)?;
+        Ok(found.stx_size)
     }
 
     fn drop_cache(&self) -> io::Result<()> {
-        Ok(sys::fadvise(&self.0, 0, None, Advice::DontNeed)?)
+        Ok(rustix::fs::fadvise(&self.0, 0, None, Advice::DontNeed)?)
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match sys::flock(&self.0, FlockOperation::NonBlockingLockExclusive) {
+        match retry_on_intr(|| rustix::fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive))
+        {
             Ok(()) => Ok(true),
             Err(Errno::WOULDBLOCK) => Ok(false),
-            Err(errno) => Err(errno.into()),
+            Err(refused) => Err(refused.into()),
         }
-    }
-}
-
-fn open_directory(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(retry(|| sys::open(path, flags, Mode::empty()))?)
-}
-
-/// Repeats a call that a signal interrupted before it did anything.
-fn retry<T>(call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    rustix::io::retry_on_intr(call)
-}
-
-/// By the magic numbers of linux/magic.h, and those of file systems outside the kernel tree.
-fn fs_type(magic: sys::FsWord) -> FsType {
-    match magic {
-        0x6969 => FsType::Refused("NFS"),
-        0x517B | 0xFE53_4D42 | 0xFF53_4D42 => FsType::Refused("SMB"),
-        0x0102_1997 => FsType::Refused("9p"),
-        0x00C3_6400 => FsType::Refused("Ceph"),
-        0x0BD0_0BD0 => FsType::Refused("Lustre"),
-        0x4750_4653 => FsType::Refused("GPFS"),
-        0x6573_5546 => FsType::Refused("FUSE"),
-        0x0102_1994 => FsType::Refused("tmpfs"),
-        0x8584_58F6 => FsType::Refused("ramfs"),
-        0x794C_7630 => FsType::Overlay,
-        _ => FsType::Local,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_name_is_taken_once() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let (a, b) = (directory.path().join("a"), directory.path().join("b"));
-        OsFs.open(&a, OpenMode::CreateNew).expect("made");
-        OsFs.open(&b, OpenMode::CreateNew).expect("made");
-        for result in [
-            OsFs.open(&a, OpenMode::CreateNew).map(drop),
-            OsFs.link(&a, &b),
-            OsFs.rename_noreplace(&a, &b),
-            OsFs.mkdir(&a),
-        ] {
-            assert_eq!(result.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        }
-        OsFs.rename(&a, &b).expect("replaced");
-        assert_eq!(OsFs.list(directory.path()).expect("listed"), ["b"]);
-    }
-
-    #[test]
-    fn what_is_written_is_read_and_has_a_length() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("f");
-        let file = OsFs.open(&path, OpenMode::CreateNew).expect("made");
-        file.allocate(4096).expect("allocated");
-        file.write_all_at(&mut [IoSlice::new(b"ab"), IoSlice::new(b"cd")], 10)
-            .expect("written");
-        file.sync_data().expect("synced");
-        file.drop_cache().expect("dropped");
-        let mut bytes = [0; 4];
-        file.read_exact_at(&mut bytes, 10).expect("read");
-        assert_eq!(&bytes, b"abcd");
-        let stat = OsFs.stat(&path).expect("there");
-        assert_eq!((stat.kind, stat.length), (FileKind::File, 4096));
-        OsFs.sync_dir(directory.path()).expect("synced");
-    }
-
-    #[test]
-    fn a_lock_is_taken_once() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("lock");
-        let first = OsFs.open(&path, OpenMode::CreateNew).expect("made");
-        let second = OsFs.open(&path, OpenMode::ReadWrite).expect("opened");
-        assert!(first.try_lock().expect("locked"));
-        assert!(!second.try_lock().expect("asked"));
-        drop(first);
-        assert!(second.try_lock().expect("locked"));
-    }
-
-    #[test]
-    fn network_and_memory_file_systems_are_told() {
-        assert_eq!(fs_type(0x6969), FsType::Refused("NFS"));
-        assert_eq!(fs_type(0x0102_1994), FsType::Refused("tmpfs"));
-        assert_eq!(fs_type(0xEF53), FsType::Local);
     }
 }

@@ -48,14 +48,14 @@ async fn live(fs: &FaultFs, seed: u64, oracle: &mut Oracle) {
 }
 
 fn enumerate(seed: u64) -> u64 {
-    let whole = FaultFs::new(seed);
+    let whole = FaultFs::new();
     let mut oracle = Oracle::default();
     simulate(live(&whole, seed, &mut oracle));
-    oracle.check(&whole.crash(CrashMode::LoseAll, seed), seed);
+    oracle.check(&whole.crash_with(CrashMode::LoseAll, seed), seed);
     let operations = whole.operations();
     let mut points = 0;
     for at in 0..operations {
-        let fs = FaultFs::new(seed);
+        let fs = FaultFs::new();
         fs.crash_at(at);
         let mut oracle = Oracle::default();
         simulate(live(&fs, seed, &mut oracle));
@@ -65,11 +65,11 @@ fn enumerate(seed: u64) -> u64 {
             (CrashMode::Random, 1),
             (CrashMode::Random, 2),
         ] {
-            let machine = fs.crash(mode, seed ^ at << 8 ^ back);
+            let machine = fs.crash_with(mode, seed ^ at << 8 ^ back);
             let mut oracle = oracle.clone();
             oracle.check(&machine, at);
             // a second crash right after recovery loses nothing either
-            oracle.check(&machine.crash(CrashMode::LoseAll, at), at);
+            oracle.check(&machine.crash_with(CrashMode::LoseAll, at), at);
             points += 1;
         }
     }

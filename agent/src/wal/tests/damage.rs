@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use crate::entropy::Entropy;
 use crate::fs::fault::{CrashMode, FaultFs};
+use crate::fs::{File as _, Fs as _, OpenMode};
 use crate::record::Sequence;
 use crate::wal::{OpenError, Read};
 
-use super::scenario::{DIRECTORY, Oracle, open, options, simulate};
+use super::scenario::{DIRECTORY, Oracle, files, open, options, simulate};
 use crate::wal::simulated::open_simulated;
 
 /// A log of several segments, cleanly closed, nothing delivered.
 fn written() -> (FaultFs, u64) {
-    let fs = FaultFs::new(1);
+    let fs = FaultFs::new();
     let mut records = 0;
     simulate(async {
         let mut oracle = Oracle::default();
@@ -33,7 +34,7 @@ fn written() -> (FaultFs, u64) {
 }
 
 fn segments(fs: &FaultFs) -> Vec<PathBuf> {
-    let mut files = fs.files(Path::new(DIRECTORY));
+    let mut files = files(fs, Path::new(DIRECTORY));
     files.retain(|path| path.extension().is_some_and(|extension| extension == "wal"));
     files
 }
@@ -76,10 +77,12 @@ fn one_flipped_bit_loses_one_batch_at_most_and_says_so() {
     let all: BTreeSet<u64> = (1..=records).collect();
     let mut damaged = 0;
     for path in segments(&fs).into_iter().take(3) {
-        let length = fs.contents(&path).expect("there").len() as u64;
+        let length = fs.stat(&path).expect("there").length;
         for _ in 0..150 {
             let machine = fs.kill();
-            machine.corrupt(&path, dice.below(length), 1 << dice.below(8));
+            machine
+                .corrupt(&path, dice.below(length), 1 << dice.below(8))
+                .expect("there");
             let (read, lost, count) = read_all(&machine);
             let together: BTreeSet<u64> = read.union(&lost).copied().collect();
             assert_eq!(together, all, "every record is there or said to be lost");
@@ -87,7 +90,7 @@ fn one_flipped_bit_loses_one_batch_at_most_and_says_so() {
             assert!(count <= 3, "one bit cost {count} records");
             damaged += u64::from(count > 0);
             // what is known stays known, and is not counted again
-            let (again, lost_again, _) = read_all(&machine.crash(CrashMode::LoseAll, 0));
+            let (again, lost_again, _) = read_all(&machine.crash_with(CrashMode::LoseAll, 0));
             assert_eq!((again, lost_again), (read, lost));
         }
     }
@@ -97,7 +100,6 @@ fn one_flipped_bit_loses_one_batch_at_most_and_says_so() {
 #[test]
 fn a_missing_segment_is_a_counted_loss() {
     let (fs, records) = written();
-    use crate::fs::Fs as _;
     let second = &segments(&fs)[1];
     fs.remove_file(second).expect("removed");
     let (read, lost, count) = read_all(&fs);
@@ -112,10 +114,9 @@ fn a_missing_segment_is_a_counted_loss() {
 #[test]
 fn a_segment_copied_over_another_is_not_read() {
     let (fs, records) = written();
-    use crate::fs::Fs as _;
-    let files = segments(&fs);
-    fs.remove_file(&files[1]).expect("removed");
-    fs.link(&files[0], &files[1]).expect("linked");
+    let segments = segments(&fs);
+    fs.remove_file(&segments[1]).expect("removed");
+    fs.link(&segments[0], &segments[1]).expect("linked");
     let (read, lost, _) = read_all(&fs);
     assert_eq!(read.len() as u64 + lost.len() as u64, records);
     assert!(read.iter().all(|sequence| *sequence <= records));
@@ -124,7 +125,7 @@ fn a_segment_copied_over_another_is_not_read() {
 #[test]
 fn a_copied_directory_is_told_and_can_be_adopted() {
     let (fs, records) = written();
-    fs.copy_tree(Path::new(DIRECTORY), Path::new("/copy"));
+    fs.copy_tree(DIRECTORY, "/copy").expect("copied");
     simulate(async {
         let entropy = Entropy::from_seed(3);
         let refused = open_simulated(&fs, Path::new("/copy"), &options(), &entropy);
@@ -169,10 +170,11 @@ fn other_streams_locked_and_refused_directories_are_told() {
 
 #[test]
 fn a_newer_format_is_refused_not_truncated() {
-    use crate::fs::{File as _, Fs as _, OpenMode};
     let (fs, _) = written();
     let path = segments(&fs).remove(0);
-    let mut header = fs.contents(&path).expect("there")[..508].to_vec();
+    let mut header = vec![0; 508];
+    let file = fs.open(&path, OpenMode::Read).expect("opened");
+    file.read_exact_at(&mut header, 0).expect("read");
     header[8] = 2;
     let crc = crate::wal::frame::crc32c(&[&header]);
     header.extend(crc.to_le_bytes());

@@ -6,10 +6,10 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::entropy::Entropy;
-use crate::fs::fault::{Call, CrashMode, Fault, FaultFs};
+use crate::fs::fault::{CrashMode, FaultFs, FaultKind, Op};
 use crate::wal::{AppendError, LogError};
 
-use super::scenario::{DIRECTORY, Oracle, open, simulate};
+use super::scenario::{DIRECTORY, Oracle, files, open, simulate};
 
 /// Appends and delivers; a refusal is an answer like any other.
 async fn live(fs: &FaultFs, seed: u64, oracle: &mut Oracle) {
@@ -62,27 +62,26 @@ async fn live(fs: &FaultFs, seed: u64, oracle: &mut Oracle) {
 #[test]
 fn a_device_that_fails_once_costs_nothing_that_was_promised() {
     let faults = [
-        Fault::Error(Errno::IO),
-        Fault::Error(Errno::NOSPC),
-        Fault::ShortWrite,
-        Fault::TornWrite(Errno::IO),
-        Fault::SyncLost,
+        FaultKind::Error(Errno::IO),
+        FaultKind::Error(Errno::NOSPC),
+        FaultKind::DoneThenError(Errno::IO),
+        FaultKind::ShortWrite(7),
     ];
     let mut points = 0;
     for seed in 1..=2 {
-        let whole = FaultFs::new(seed);
+        let whole = FaultFs::new();
         simulate(live(&whole, seed, &mut Oracle::default()));
         for at in 0..whole.operations() {
             for fault in faults {
-                let fs = FaultFs::new(seed);
+                let fs = FaultFs::new();
                 fs.fail_at(at, fault);
                 let mut oracle = Oracle::default();
                 simulate(live(&fs, seed, &mut oracle));
-                for machine in [fs.kill(), fs.crash(CrashMode::LoseAll, at)] {
+                for machine in [fs.kill(), fs.crash_with(CrashMode::LoseAll, at)] {
                     let mut oracle = oracle.clone();
                     oracle.check(&machine, at);
                     // what the check appended lies behind nothing that only the cache holds
-                    oracle.check(&machine.crash(CrashMode::LoseAll, at), at);
+                    oracle.check(&machine.crash_with(CrashMode::LoseAll, at), at);
                 }
                 points += 1;
             }
@@ -94,16 +93,16 @@ fn a_device_that_fails_once_costs_nothing_that_was_promised() {
 
 #[test]
 fn a_wal_that_takes_no_writes_refuses_and_comes_back_by_itself() {
-    let fs = FaultFs::new(1);
+    let fs = FaultFs::new();
     let mut oracle = Oracle::default();
     simulate(async {
         let (wal, _task) = open(&fs, &Entropy::from_seed(1)).expect("opened");
         oracle.append(&wal, 2, 10).await.expect("works");
-        for call in [Call::Write, Call::Create, Call::Sync] {
-            fs.deny(call, DIRECTORY, Errno::ROFS);
+        for op in [Op::Write, Op::Create, Op::SyncData] {
+            fs.refuse(DIRECTORY, &[op], Errno::ROFS);
             for _ in 0..3 {
                 let refused = oracle.append(&wal, 1, 10).await;
-                if call != Call::Create {
+                if op != Op::Create {
                     assert!(
                         matches!(refused, Err(AppendError::Failed(_))),
                         "{refused:?}"
@@ -111,26 +110,26 @@ fn a_wal_that_takes_no_writes_refuses_and_comes_back_by_itself() {
                     assert!(wal.status().failing.is_some());
                 }
             }
-            fs.allow();
+            fs.forgive(DIRECTORY);
             tokio::time::sleep(Duration::from_secs(6)).await;
             oracle.append(&wal, 1, 10).await.expect("works again");
             assert_eq!(wal.status().failing, None);
         }
-        let files = fs.files(Path::new(DIRECTORY)).len();
+        let files = files(&fs, Path::new(DIRECTORY)).len();
         assert!(
             files < 14,
             "{files} files: a failing device must not use up segments"
         );
     });
-    oracle.check(&fs.crash(CrashMode::LoseAll, 1), 1);
+    oracle.check(&fs.crash_with(CrashMode::LoseAll, 1), 1);
 }
 
 #[test]
 fn a_device_that_stays_broken_closes_the_wal_in_the_end() {
-    let fs = FaultFs::new(1);
+    let fs = FaultFs::new();
     simulate(async {
         let (wal, _task) = open(&fs, &Entropy::from_seed(1)).expect("opened");
-        fs.deny(Call::Sync, DIRECTORY, Errno::IO);
+        fs.refuse(DIRECTORY, &[Op::SyncData], Errno::IO);
         let mut oracle = Oracle::default();
         let mut refusals = 0;
         while wal.status().closed.is_none() {

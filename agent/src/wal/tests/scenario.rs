@@ -2,12 +2,13 @@
 //! it was promised, so that whatever happened in between, [`Oracle::check`] can ask for it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 
 use crate::entropy::Entropy;
 use crate::fs::fault::FaultFs;
+use crate::fs::{FileKind, Fs as _};
 use crate::object::{BatchIdentity, Partition, Place, SealedBatch};
 use crate::record::{Sequence, UnixMillis};
 use crate::runs::Runs;
@@ -16,6 +17,20 @@ use crate::wal::{
     AppendError, Control, Counts, Cursor, CursorState, FrameBuf, Journal, OpenError, Options,
     Progress, Read, Wal,
 };
+
+/// The segment files of a wal and the others, by path.
+pub(super) fn files(fs: &FaultFs, directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for name in fs.list(directory).unwrap_or_default() {
+        let path = directory.join(name);
+        match fs.stat(&path).expect("listed").kind {
+            FileKind::Directory => found.extend(files(fs, &path)),
+            FileKind::File | FileKind::Other => found.push(path),
+        }
+    }
+    found.sort();
+    found
+}
 
 pub(super) const DIRECTORY: &str = "/wal";
 pub(super) const SEGMENT_BYTES: u64 = 16 * 1024;

@@ -8,7 +8,7 @@ use crate::fs::fault::{CrashMode, FaultFs};
 use crate::runs::Runs;
 use crate::wal::{AppendError, CursorState};
 
-use super::scenario::{DIRECTORY, Oracle, SEGMENT_BYTES, open, options, simulate};
+use super::scenario::{DIRECTORY, Oracle, SEGMENT_BYTES, files, open, options, simulate};
 
 async fn fill(oracle: &mut Oracle, wal: &crate::wal::Wal) -> u64 {
     let mut appends = 0;
@@ -40,7 +40,7 @@ async fn deliver_all(
 
 #[test]
 fn a_full_wal_refuses_delivers_and_takes_records_again() {
-    let fs = FaultFs::new(1);
+    let fs = FaultFs::new();
     let mut oracle = Oracle::default();
     simulate(async {
         let (wal, _task) = open(&fs, &Entropy::from_seed(1)).expect("opened");
@@ -54,16 +54,16 @@ fn a_full_wal_refuses_delivers_and_takes_records_again() {
             deliver_all(&mut oracle, &wal, (&mut cursor, &journal, &state)).await;
             assert!(!wal.status().pressure, "round {round}: {:?}", wal.status());
         }
-        let files = fs.files(Path::new(DIRECTORY)).len() as u64;
+        let files = files(&fs, Path::new(DIRECTORY)).len() as u64;
         let most = options().capacity_bytes / SEGMENT_BYTES + 2 + 3;
         assert!(files <= most, "{files} files");
     });
-    oracle.check(&fs.crash(CrashMode::LoseAll, 1), 1);
+    oracle.check(&fs.crash_with(CrashMode::LoseAll, 1), 1);
 }
 
 #[test]
 fn a_smaller_capacity_refuses_until_it_fits() {
-    let fs = FaultFs::new(1);
+    let fs = FaultFs::new();
     let mut oracle = Oracle::default();
     simulate(async {
         let (wal, _task) = open(&fs, &Entropy::from_seed(1)).expect("opened");
@@ -78,13 +78,13 @@ fn a_smaller_capacity_refuses_until_it_fits() {
         deliver_all(&mut oracle, &wal, (&mut cursor, &journal, &state)).await;
         oracle.append(&wal, 1, 1_000).await.expect("fits again");
     });
-    oracle.check(&fs.crash(CrashMode::LoseAll, 1), 1);
+    oracle.check(&fs.crash_with(CrashMode::LoseAll, 1), 1);
 }
 
 /// W-7: a process that dies and comes back again and again uses up nothing.
 #[test]
 fn openings_that_accept_nothing_write_nothing() {
-    let fs = FaultFs::new(1);
+    let fs = FaultFs::new();
     let mut oracle = Oracle::default();
     let mut used = Vec::new();
     for opening in 0..20 {
@@ -101,13 +101,13 @@ fn openings_that_accept_nothing_write_nothing() {
     let (first, rest) = used.split_at(2);
     assert!(first[1].0 > first[0].0 - 1, "{used:?}");
     assert!(rest.iter().all(|at| *at == (first[1].0, 0)), "{used:?}");
-    oracle.check(&fs.crash(CrashMode::LoseAll, 1), 1);
+    oracle.check(&fs.crash_with(CrashMode::LoseAll, 1), 1);
 }
 
 /// W-14: in the steady state segments are used again: no file is made, none removed.
 #[test]
 fn segments_are_recycled() {
-    let fs = FaultFs::new(1);
+    let fs = FaultFs::new();
     let mut oracle = Oracle::default();
     simulate(async {
         let (wal, _task) = open(&fs, &Entropy::from_seed(1)).expect("opened");
