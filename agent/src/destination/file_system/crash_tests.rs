@@ -1,10 +1,10 @@
 //! The destination on the faulty file system, cut and failed at every one of its operations (W-18).
 
-use super::tests::visible;
+use super::rigs::visible;
 use super::*;
 use crate::destination::conformance::{attempt, sealed, shard};
 use crate::entropy::Entropy;
-use crate::fs::fault::{CrashMode, FaultFs, FaultKind};
+use crate::fs::fault::{CrashMode, FaultFs, FaultKind, Op};
 use crate::object::{Outcome, SealedBatch};
 
 const ROOT: &str = "/out";
@@ -133,6 +133,20 @@ async fn assert_truthful(fs: &FaultFs, point: &str) {
     }
 }
 
+/// With the volume away, an object that is there is never called absent (D-15).
+async fn assert_unmounted_is_known(fs: &FaultFs, point: &str) {
+    let there = visible(fs, Path::new(ROOT));
+    fs.unmount(ROOT).unwrap();
+    let destination = start(fs).await;
+    for (batch, object) in batches().iter().zip(everything()) {
+        let answer = destination.head(&batch.object(), &[batch.length]).await;
+        if there.contains(&object) {
+            let unknown = matches!(answer, Presence::Unknown(_));
+            assert!(unknown, "{point}: {} is {answer:?}", object.0);
+        }
+    }
+}
+
 /// The last process of a history: afterwards everything is there once, on the device, and nothing
 /// else.
 async fn assert_recovers(fs: &FaultFs, point: &str) {
@@ -145,25 +159,40 @@ async fn assert_recovers(fs: &FaultFs, point: &str) {
 
 #[tokio::test]
 async fn cut_at_every_operation_nothing_is_lost_doubled_or_partial() {
+    let mut points = 0;
+    // With hard links and without.
+    for refused in [&[][..], &[Op::Link]] {
+        points += cut_everywhere(refused).await;
+    }
+    println!("file system: {points} cuts");
+    assert!(points >= 1500, "{points} points");
+}
+
+async fn cut_everywhere(refused: &[Op]) -> u64 {
+    let machine = || {
+        let fs = machine();
+        if !refused.is_empty() {
+            fs.refuse(ROOT, refused, Errno::PERM);
+        }
+        fs
+    };
     let whole = machine();
     assert_eq!(scenario(&whole).await, [true; 3]);
-    let operations = whole.operations();
     let mut points = 0;
-    for cut in 0..=operations {
+    for cut in 0..=whole.operations() {
         let fs = machine();
         fs.crash_at(cut);
         let done = scenario(&fs).await;
         for (how, fs) in machines(&fs, 12) {
-            let point = format!("cut at {cut}, {how}");
+            let point = format!("cut at {cut}, {how}, {refused:?} refused");
             assert_sound(&fs, &done, &point);
             assert_truthful(&fs.kill(), &point).await;
+            assert_unmounted_is_known(&fs.kill(), &point).await;
             assert_recovers(&fs, &point).await;
             points += 1;
         }
     }
-    println!("file system: {operations} operations, {points} cuts");
-    assert!(operations >= 50, "{operations} operations");
-    assert!(points >= 750, "{points} points");
+    points
 }
 
 #[tokio::test]
@@ -205,10 +234,10 @@ async fn every_operation_may_fail_once() {
     let whole = machine();
     scenario(&whole).await;
     let faults = [
-        FaultKind::Error(rustix::io::Errno::IO),
-        FaultKind::Error(rustix::io::Errno::NOSPC),
-        FaultKind::Error(rustix::io::Errno::INTR),
-        FaultKind::DoneThenError(rustix::io::Errno::IO),
+        FaultKind::Error(Errno::IO),
+        FaultKind::Error(Errno::NOSPC),
+        FaultKind::Error(Errno::INTR),
+        FaultKind::DoneThenError(Errno::IO),
         FaultKind::ShortWrite(1),
     ];
     let mut points = 0;

@@ -1,226 +1,11 @@
-use rustix::io::Errno;
-
+use super::rigs::{Disk, Double, ROOT, put, started, visible};
 use super::*;
-use crate::destination::conformance::{self, Rig, attempt, sealed, shard};
-use crate::entropy::Entropy;
-use crate::fs::fault::{FaultFs, Op};
+use crate::destination::conformance::{self, Rig as _, attempt, sealed, shard};
+use crate::fs::fault::{CrashMode, FaultFs, Op};
 use crate::fs::os::OsFs;
 use crate::object::{Outcome, SealedBatch};
 
 const BODY: &[u8] = b"one\ntwo\n";
-
-/// Every file below a directory, but those in our folder.
-pub(super) fn visible<F: Fs>(fs: &F, root: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut directories = vec![root.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for name in fs.list(&directory).unwrap() {
-            let path = directory.join(name);
-            let stat = fs.stat(&path).unwrap();
-            if stat.kind == FileKind::Directory {
-                if !path.ends_with(".standpipe") {
-                    directories.push(path);
-                }
-                continue;
-            }
-            let mut bytes = vec![0; usize::try_from(stat.length).unwrap()];
-            let file = fs.open(&path, OpenMode::Read).unwrap();
-            file.read_exact_at(&mut bytes, 0).unwrap();
-            let key = path.strip_prefix(root).unwrap();
-            found.push((key.to_str().unwrap().to_owned(), bytes));
-        }
-    }
-    found.sort();
-    found
-}
-
-fn put<F: Fs>(fs: &F, root: &Path, key: &str, bytes: &[u8]) {
-    let mut path = root.to_owned();
-    for part in key.split('/') {
-        if path != root {
-            fs.mkdir(&path).unwrap();
-        }
-        path.push(part);
-    }
-    let file = fs.open(&path, OpenMode::CreateNew).unwrap();
-    file.write_all_at(&mut [io::IoSlice::new(bytes)], 0)
-        .unwrap();
-}
-
-fn started<F: Fs>(fs: &F, directory: &Path) -> FileSystem<F> {
-    FileSystem::new(
-        fs.clone(),
-        Executor::inline(Entropy::from_seed(1)),
-        shard(),
-        directory.join("wal/staged-roots"),
-        directory.join("out").to_str().unwrap().to_owned(),
-    )
-}
-
-/// A directory with `wal` and `out` in it, on the machine's own file system.
-#[derive(Debug)]
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        OsFs.mkdir(&directory.path().join("wal")).unwrap();
-        OsFs.mkdir(&directory.path().join("out")).unwrap();
-        Self(directory)
-    }
-
-    fn out(&self) -> PathBuf {
-        self.0.path().join("out")
-    }
-}
-
-impl Rig for Disk {
-    fn start(&mut self) -> Arc<dyn Destination> {
-        Arc::new(started(&OsFs, self.0.path()))
-    }
-
-    fn root(&self) -> String {
-        self.out().to_str().unwrap().to_owned()
-    }
-
-    fn visible(&self) -> Vec<(String, Vec<u8>)> {
-        visible(&OsFs, &self.out())
-    }
-
-    fn put_foreign(&self, key: &str, bytes: &[u8]) {
-        put(&OsFs, &self.out(), key, bytes);
-    }
-
-    fn breakages(&self) -> Vec<(&'static str, FailureClass)> {
-        vec![
-            ("missing", FailureClass::Configuration),
-            ("a file", FailureClass::Configuration),
-            ("empty", FailureClass::Configuration),
-        ]
-    }
-
-    fn break_it(&self, breakage: &str) {
-        OsFs.rename(&self.out(), &self.0.path().join("away"))
-            .unwrap();
-        match breakage {
-            "a file" => drop(OsFs.open(&self.out(), OpenMode::CreateNew).unwrap()),
-            "empty" => OsFs.mkdir(&self.out()).unwrap(),
-            _ => {}
-        }
-    }
-
-    fn mend_it(&self, breakage: &str) {
-        match breakage {
-            "a file" => OsFs.remove_file(&self.out()).unwrap(),
-            // Fails when anything was made on what is a mount point without its volume.
-            "empty" => OsFs.remove_dir(&self.out()).unwrap(),
-            _ => {}
-        }
-        OsFs.rename(&self.0.path().join("away"), &self.out())
-            .unwrap();
-    }
-}
-
-/// The same on the double.
-#[derive(Debug)]
-struct Double(FaultFs);
-
-const ROOT: &str = "/out";
-
-impl Double {
-    fn new() -> Self {
-        let fs = FaultFs::new();
-        for directory in ["/wal", ROOT] {
-            fs.mkdir(Path::new(directory)).unwrap();
-        }
-        fs.sync_dir(Path::new("/")).unwrap();
-        Self(fs)
-    }
-}
-
-/// Calls that fail below the root, and how.
-fn refusal(breakage: &str) -> (&'static [Op], Errno) {
-    match breakage {
-        "EACCES" => (&[Op::Create, Op::Mkdir, Op::Link], Errno::ACCESS),
-        "EROFS" => (
-            &[Op::Create, Op::Mkdir, Op::Link, Op::RemoveFile],
-            Errno::ROFS,
-        ),
-        "EXDEV" => (&[Op::Link, Op::RenameNoReplace], Errno::XDEV),
-        "ENAMETOOLONG" => (&[Op::Link], Errno::NAMETOOLONG),
-        "EPERM" => (&[Op::Link, Op::RenameNoReplace], Errno::PERM),
-        "ENOSPC" => (&[Op::Write, Op::Mkdir], Errno::NOSPC),
-        "EDQUOT" => (&[Op::Create], Errno::DQUOT),
-        "EIO on write" => (&[Op::Write], Errno::IO),
-        "EIO on sync" => (&[Op::SyncAll], Errno::IO),
-        "EIO on link" => (&[Op::Link], Errno::IO),
-        "ESTALE" => (&[], Errno::STALE),
-        "neither" => (&[Op::Link, Op::RenameNoReplace], Errno::OPNOTSUPP),
-        _ => panic!("{breakage}"),
-    }
-}
-
-impl Rig for Double {
-    fn start(&mut self) -> Arc<dyn Destination> {
-        self.0 = self.0.kill();
-        Arc::new(started(&self.0, Path::new("/")))
-    }
-
-    fn root(&self) -> String {
-        ROOT.to_owned()
-    }
-
-    fn visible(&self) -> Vec<(String, Vec<u8>)> {
-        visible(&self.0, Path::new(ROOT))
-    }
-
-    fn put_foreign(&self, key: &str, bytes: &[u8]) {
-        put(&self.0, Path::new(ROOT), key, bytes);
-    }
-
-    fn breakages(&self) -> Vec<(&'static str, FailureClass)> {
-        use FailureClass::{Configuration, Destination};
-        vec![
-            ("EACCES", Configuration),
-            ("EROFS", Configuration),
-            ("EXDEV", Configuration),
-            ("ENAMETOOLONG", Configuration),
-            ("EPERM", Configuration),
-            ("neither", Configuration),
-            ("unmounted", Configuration),
-            ("full", Destination),
-            ("ENOSPC", Destination),
-            ("EDQUOT", Destination),
-            ("EIO on write", Destination),
-            ("EIO on sync", Destination),
-            ("EIO on link", Destination),
-            ("ESTALE", Destination),
-        ]
-    }
-
-    fn break_it(&self, breakage: &str) {
-        match breakage {
-            "unmounted" => self.0.unmount(ROOT).unwrap(),
-            "full" => self.0.set_capacity(Some(1)),
-            _ => {
-                let (ops, errno) = refusal(breakage);
-                self.0.refuse(ROOT, ops, errno);
-            }
-        }
-    }
-
-    fn mend_it(&self, breakage: &str) {
-        match breakage {
-            "unmounted" => {
-                let below = self.0.list(Path::new(ROOT)).unwrap();
-                assert!(below.is_empty(), "made on the mount point: {below:?}");
-                self.0.mount(ROOT).unwrap();
-            }
-            "full" => self.0.set_capacity(None),
-            _ => self.0.forgive(ROOT),
-        }
-    }
-}
 
 fn batch(n: u64, key: &str) -> SealedBatch {
     sealed(shard(), n, ROOT, key, BODY.len())
@@ -317,7 +102,7 @@ async fn a_temporary_whose_sync_failed_is_thrown_away_d_15() {
     assert_eq!(temporaries(&rig.0).len(), 0);
     rig.mend_it("EIO on sync");
     attempt(&*destination, &batch, BODY, 3).await;
-    let after = rig.0.crash_with(crate::fs::fault::CrashMode::LoseAll, 0);
+    let after = rig.0.crash_with(CrashMode::LoseAll, 0);
     assert_eq!(
         visible(&after, Path::new(ROOT)),
         [("a".to_owned(), BODY.to_vec())]
@@ -440,6 +225,61 @@ async fn a_check_finds_what_an_upload_would_and_leaves_nothing() {
         let names = rig.0.list(Path::new(ROOT)).unwrap();
         assert!(names.is_empty(), "{breakage}: {names:?}");
     }
+}
+
+#[tokio::test]
+async fn what_head_answers_is_durable_whoever_wrote_it_d_15() {
+    let mut rig = Double::new();
+    let destination = rig.start();
+    put(&rig.0, Path::new(ROOT), "2026/a", BODY);
+    let batch = batch(1, "2026/a");
+    let presence = destination.head(&batch.object(), &[batch.length]).await;
+    assert_eq!(presence, Presence::Ours);
+    let after = rig.0.crash_with(CrashMode::LoseAll, 0);
+    assert_eq!(
+        visible(&after, Path::new(ROOT)),
+        [("2026/a".to_owned(), BODY.to_vec())]
+    );
+}
+
+#[tokio::test]
+async fn unmounted_during_an_upload_nothing_is_made_on_the_mount_point() {
+    let mut rig = Double::new();
+    let destination = rig.start();
+    let batch = batch(1, "2026/a");
+    let mut upload = destination.begin(&batch.object()).await.unwrap();
+    upload.part(BODY.into()).await.unwrap();
+    rig.0.unmount(ROOT).unwrap();
+    let Outcome::NotSent(failure) = upload.create(&batch).await else {
+        panic!("nothing can be created");
+    };
+    assert_eq!(failure.class, FailureClass::Configuration);
+    assert!(rig.0.list(Path::new(ROOT)).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_root_is_the_same_however_it_is_written() {
+    let mut rig = Double::new();
+    attempt(&*rig.start(), &batch(1, "a"), BODY, 3).await;
+    rig.0.unmount(ROOT).unwrap();
+    for root in ["/out/", "//out", "/out/."] {
+        let batch = sealed(shard(), 2, root, "b", BODY.len());
+        rig.start().begin(&batch.object()).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_symbolic_link_at_our_name_is_foreign() {
+    let mut rig = Disk::new();
+    let target = rig.0.path().join("elsewhere");
+    put(&OsFs, rig.0.path(), "elsewhere", BODY);
+    std::os::unix::fs::symlink(target, rig.out().join("a")).unwrap();
+    let batch = sealed(shard(), 1, &rig.root(), "a", BODY.len());
+    let destination = rig.start();
+    let presence = destination.head(&batch.object(), &[batch.length]).await;
+    assert_eq!(presence, Presence::Foreign("a symbolic link".to_owned()));
+    let outcome = attempt(&*destination, &batch, BODY, 3).await;
+    assert_eq!(outcome, Outcome::Exists);
 }
 
 #[tokio::test]

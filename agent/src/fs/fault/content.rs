@@ -229,6 +229,12 @@ impl Content {
 
     /// What the device holds after the power was cut.
     pub(super) fn after_crash(&self, mode: CrashMode, entropy: &Entropy) -> Self {
+        if self.dirty.is_empty() && self.extents.is_empty() {
+            return Self {
+                cache: Arc::clone(&self.device),
+                ..self.clone()
+            };
+        }
         let extent_changes = choose(mode, entropy, 0, self.extents.len());
         let extent = extent_changes
             .checked_sub(1)
