@@ -269,6 +269,18 @@ async fn a_root_is_the_same_however_it_is_written() {
 }
 
 #[tokio::test]
+async fn a_root_is_noted_once_a_process() {
+    let mut rig = Double::new();
+    let destination = rig.start();
+    let at_the_wal = |fs: &FaultFs| fs.log().iter().filter(|op| op.contains("/wal")).count();
+    attempt(&*destination, &batch(1, "a"), BODY, 3).await;
+    let first = at_the_wal(&rig.0);
+    assert!(first > 0);
+    attempt(&*destination, &batch(2, "b"), BODY, 3).await;
+    assert_eq!(at_the_wal(&rig.0), first);
+}
+
+#[tokio::test]
 async fn a_symbolic_link_at_our_name_is_foreign() {
     let mut rig = Disk::new();
     let target = rig.0.path().join("elsewhere");
