@@ -212,11 +212,7 @@ impl<F: Fs> Shared<F> {
                 }
             }
         }
-        for directory in [&paths.hidden, &paths.root] {
-            self.fs
-                .sync_dir(directory)
-                .map_err(|error| failed("sync the directory", directory, &error))?;
-        }
+        self.sync_directories([&paths.hidden, &paths.root].into_iter())?;
         self.notes
             .record(root)
             .map_err(|error| failed("write a note in", self.notes.directory(), &error))?;
@@ -310,13 +306,15 @@ impl<F: Fs> Shared<F> {
     fn make_durable(&self, file: &F::File, paths: &Paths) -> Result<Presence, Failure> {
         file.sync_all()
             .map_err(|error| failed("sync", &paths.target, &error))?;
-        self.sync_directories(paths)?;
+        self.sync_directories(paths.upwards())?;
         Ok(Presence::Ours)
     }
 
-    /// Syncs the directories from the object's up to the root.
-    fn sync_directories(&self, paths: &Paths) -> Result<(), Failure> {
-        for directory in paths.directories.iter().rev().chain([&paths.root]) {
+    fn sync_directories<'a>(
+        &self,
+        directories: impl Iterator<Item = &'a PathBuf>,
+    ) -> Result<(), Failure> {
+        for directory in directories {
             self.fs
                 .sync_dir(directory)
                 .map_err(|error| failed("sync the directory", directory, &error))?;

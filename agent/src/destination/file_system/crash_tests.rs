@@ -139,9 +139,9 @@ async fn assert_unmounted_is_known(fs: &FaultFs, point: &str) {
     fs.unmount(ROOT).unwrap();
     let destination = start(fs).await;
     let notes = &destination.shared.notes;
-    let noted = notes.knows(ROOT).unwrap();
+    let known = notes.knows(ROOT).unwrap();
     // A note that is there says of which root it is.
-    assert_eq!(notes.all().unwrap().len(), usize::from(noted), "{point}");
+    assert_eq!(notes.all().unwrap().len(), usize::from(known), "{point}");
     for (batch, object) in batches().iter().zip(everything()) {
         let answer = destination.head(&batch.object(), &[batch.length]).await;
         if there.contains(&object) {

@@ -158,8 +158,9 @@ impl<F: Fs> Shared<F> {
                 _ => {}
             }
         }
-        // Those that were there as well: whoever made them may not have synced them yet.
-        self.sync_directories(paths)
+        // Those that were there as well: whoever made them may not have synced them yet. The
+        // object's own is synced with its entry.
+        self.sync_directories(paths.upwards().skip(1))
     }
 
     fn make_visible(&self, paths: &Paths) -> Outcome {

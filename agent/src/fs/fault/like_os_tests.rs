@@ -74,8 +74,10 @@ fn run<F: Fs>(fs: &F, root: &Path, step: &Step) -> Result<usize, Option<i32>> {
     done.map_err(|error| error.raw_os_error())
 }
 
+type Seen = Result<(FileKind, Vec<u8>), Option<i32>>;
+
 /// Kind and content of each path, or the error of looking at it.
-fn look<F: Fs>(fs: &F, root: &Path) -> Vec<Result<(FileKind, Vec<u8>), Option<i32>>> {
+fn look<F: Fs>(fs: &F, root: &Path) -> Vec<Seen> {
     PATHS
         .iter()
         .map(|path| {
