@@ -167,10 +167,9 @@ impl<F: Fs> Shared<F> {
         if let Err(not_placed) = place(&self.fs, &paths.temporary, &paths.target) {
             return not_placed.into_outcome();
         }
-        let directory = paths.directories.last().unwrap_or(&paths.root);
-        match self.fs.sync_dir(directory) {
+        match self.sync_directories(paths.upwards().take(1)) {
             Ok(()) => Outcome::Created,
-            Err(error) => Outcome::MayHaveHappened(failed("sync the directory", directory, &error)),
+            Err(failure) => Outcome::MayHaveHappened(failure),
         }
     }
 
