@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rustix::io::Errno;
 
 use crate::destination::{Boxed, Destination, Upload};
 use crate::executor::{Executor, WorkLost};
@@ -27,6 +28,8 @@ mod upload;
 
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod rigs;
 #[cfg(test)]
 mod tests;
 
@@ -209,11 +212,7 @@ impl<F: Fs> Shared<F> {
                 }
             }
         }
-        for directory in [&paths.hidden, &paths.root] {
-            self.fs
-                .sync_dir(directory)
-                .map_err(|error| failed("sync the directory", directory, &error))?;
-        }
+        self.sync_directories([&paths.hidden, &paths.root].into_iter())?;
         self.notes
             .record(root)
             .map_err(|error| failed("write a note in", self.notes.directory(), &error))?;
@@ -268,8 +267,17 @@ impl<F: Fs> Shared<F> {
         let busy = self.busy.lock().contains(&object.batch);
         match self.fs.stat(&paths.target) {
             Ok(found) if found.kind == FileKind::File && lengths.contains(&found.length) => {
-                self.make_durable(&paths)?;
-                Ok(Presence::Ours)
+                match self.fs.open(&paths.target, OpenMode::Read) {
+                    Ok(file) => self.make_durable(&file, &paths),
+                    // A reader took it just now.
+                    Err(error) if is_absent(&error) => {
+                        self.absence(&paths, &object.place.root, busy)
+                    }
+                    Err(error) if failure::errno(&error) == Some(Errno::LOOP) => {
+                        Ok(Presence::Foreign("a symbolic link".to_owned()))
+                    }
+                    Err(error) => Err(failed("open", &paths.target, &error)),
+                }
             }
             Ok(found) => Ok(Presence::Foreign(match found.kind {
                 FileKind::File => format!(
@@ -280,29 +288,33 @@ impl<F: Fs> Shared<F> {
                 FileKind::Directory => "a directory".to_owned(),
                 FileKind::Other => "neither a file nor a directory".to_owned(),
             })),
-            Err(error) if is_absent(&error) => {
-                // Before its note was durable nothing was ever linked below this root.
-                if !self.is_staged(&paths)? && self.is_noted(&object.place.root)? {
-                    return Err(paths.not_mounted());
-                }
-                Ok(Presence::Absent { settled: !busy })
-            }
+            Err(error) if is_absent(&error) => self.absence(&paths, &object.place.root, busy),
             Err(error) => Err(failed("look at", &paths.target, &error)),
         }
     }
 
-    /// Syncs a visible object and all that leads to it: an earlier process may have ended before.
-    fn make_durable(&self, paths: &Paths) -> Result<(), Failure> {
-        self.fs
-            .open(&paths.target, OpenMode::Read)
-            .and_then(|file| file.sync_all())
-            .map_err(|error| failed("sync", &paths.target, &error))?;
-        self.sync_directories(paths)
+    /// What it means that nothing has the name.
+    fn absence(&self, paths: &Paths, root: &str, busy: bool) -> Result<Presence, Failure> {
+        // Before its note was durable nothing was ever linked below this root.
+        if !self.is_staged(paths)? && self.is_noted(root)? {
+            return Err(paths.not_mounted());
+        }
+        Ok(Presence::Absent { settled: !busy })
     }
 
-    /// Syncs the directories from the object's up to the root.
-    fn sync_directories(&self, paths: &Paths) -> Result<(), Failure> {
-        for directory in paths.directories.iter().rev().chain([&paths.root]) {
+    /// Syncs a visible object and all that leads to it: an earlier process may have ended before.
+    fn make_durable(&self, file: &F::File, paths: &Paths) -> Result<Presence, Failure> {
+        file.sync_all()
+            .map_err(|error| failed("sync", &paths.target, &error))?;
+        self.sync_directories(paths.upwards())?;
+        Ok(Presence::Ours)
+    }
+
+    fn sync_directories<'a>(
+        &self,
+        directories: impl Iterator<Item = &'a PathBuf>,
+    ) -> Result<(), Failure> {
+        for directory in directories {
             self.fs
                 .sync_dir(directory)
                 .map_err(|error| failed("sync the directory", directory, &error))?;
@@ -393,7 +405,7 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    ) || failure::errno(error) == Some(rustix::io::Errno::NAMETOOLONG)
+    ) || failure::errno(error) == Some(Errno::NAMETOOLONG)
 }
 
 fn listed(lengths: &[u64]) -> String {

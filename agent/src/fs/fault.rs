@@ -29,6 +29,8 @@ mod machine;
 mod plan;
 
 #[cfg(test)]
+mod like_os_tests;
+#[cfg(test)]
 mod tests;
 
 pub use file::FaultFile;
@@ -192,10 +194,16 @@ impl FaultFs {
             .entry(from_directory, &from_name)?
             .ok_or(Errno::NOENT)?;
         let taken = machine.entry(to_directory, &to_name)?;
+        if taken.is_some() && op == Op::RenameNoReplace {
+            return Err(Errno::EXIST.into());
+        }
+        if from != to && to.starts_with(from) {
+            return Err(Errno::INVAL.into());
+        }
+        if from != to && from.starts_with(to) {
+            return Err(Errno::NOTEMPTY.into());
+        }
         if let Some(taken) = taken {
-            if op == Op::RenameNoReplace {
-                return Err(Errno::EXIST.into());
-            }
             if taken == inode {
                 return call.end();
             }
@@ -207,9 +215,6 @@ impl FaultFs {
                 }
                 _ => {}
             }
-        }
-        if machine.is_directory(inode) && to.starts_with(from) {
-            return Err(Errno::INVAL.into());
         }
         let gone = (from_name, None);
         let come = (to_name, Some(inode));
@@ -295,12 +300,12 @@ impl Fs for FaultFs {
         let mut call = self.call(Op::Link, &[from, to])?;
         let machine = &mut call.machine;
         let inode = machine.find(from)?;
-        if machine.is_directory(inode) {
-            return Err(Errno::PERM.into());
-        }
         let (parent, name) = machine.parent(to)?;
         if machine.entry(parent, &name)?.is_some() {
             return Err(Errno::EXIST.into());
+        }
+        if machine.is_directory(inode) {
+            return Err(Errno::PERM.into());
         }
         machine.change(parent, vec![(name, Some(inode))])?;
         call.end()

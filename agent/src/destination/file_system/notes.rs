@@ -4,8 +4,8 @@
 //! before the note. So a root without a note holds nothing of ours, and a root with a note whose
 //! folder is missing is not what it was: most likely its volume is not mounted (D-15).
 //!
-//! A note is a file named by the SHA-256 of the root, in hexadecimal; it holds the root, as it is
-//! written in the spec, and a newline.
+//! A note is a file named by the SHA-256 of the root, in hexadecimal; it holds the root, without
+//! what does not matter in it (`/out//` is `/out`), and a newline.
 
 use std::fmt::Write as _;
 use std::io::{self, IoSlice};
@@ -54,7 +54,8 @@ impl<F: Fs> StagedRoots<F> {
             self.fs.sync_dir(parent)?;
         }
         let note = self.note(root);
-        if !self.knows(root)? {
+        let root = normal(root);
+        if !self.knows(&root)? {
             let unfinished = note.with_extension("new");
             match self.fs.remove_file(&unfinished) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -106,10 +107,16 @@ impl<F: Fs> StagedRoots<F> {
 
     fn name(root: &str) -> String {
         let mut name = String::with_capacity(64);
-        for byte in Sha256::digest(root.as_bytes()) {
+        for byte in Sha256::digest(normal(root).as_bytes()) {
             // Writing to a string can't fail.
             write!(name, "{byte:02x}").unwrap_or_default();
         }
         name
     }
+}
+
+/// A path with one spelling.
+fn normal(root: &str) -> String {
+    let path: PathBuf = Path::new(root).components().collect();
+    path.to_string_lossy().into_owned()
 }

@@ -68,6 +68,11 @@ impl Paths {
         }
     }
 
+    /// The directories whose entries lead to the object, from its own up to the root.
+    pub(super) fn upwards(&self) -> impl Iterator<Item = &PathBuf> {
+        self.directories.iter().rev().chain([&self.root])
+    }
+
     /// The two names that `check` uses.
     pub(super) fn check_files(&self, shard: ShardId) -> [PathBuf; 2] {
         ["a", "b"].map(|which| self.root.join(format!("{HIDDEN}-check-{shard}-{which}")))

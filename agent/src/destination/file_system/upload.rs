@@ -158,18 +158,18 @@ impl<F: Fs> Shared<F> {
                 _ => {}
             }
         }
-        // Those that were there as well: whoever made them may not have synced them yet.
-        self.sync_directories(paths)
+        // Those that were there as well: whoever made them may not have synced them yet. The
+        // object's own is synced with its entry.
+        self.sync_directories(paths.upwards().skip(1))
     }
 
     fn make_visible(&self, paths: &Paths) -> Outcome {
         if let Err(not_placed) = place(&self.fs, &paths.temporary, &paths.target) {
             return not_placed.into_outcome();
         }
-        let directory = paths.directories.last().unwrap_or(&paths.root);
-        match self.fs.sync_dir(directory) {
+        match self.sync_directories(paths.upwards().take(1)) {
             Ok(()) => Outcome::Created,
-            Err(error) => Outcome::MayHaveHappened(failed("sync the directory", directory, &error)),
+            Err(failure) => Outcome::MayHaveHappened(failure),
         }
     }
 

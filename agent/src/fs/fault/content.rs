@@ -111,27 +111,34 @@ impl Content {
 
     /// Writes the first `limit` bytes of `parts`.
     pub(super) fn write(&mut self, parts: &[IoSlice<'_>], limit: usize, offset: u64) {
+        if limit == 0 {
+            return;
+        }
         let mut position = offset;
-        let mut bytes = parts.iter().flat_map(|part| part.iter()).take(limit);
-        let end = offset + limit as u64;
+        let mut bytes = Vec::with_capacity(limit);
+        for part in parts {
+            let left = limit - bytes.len();
+            bytes.extend_from_slice(part.get(..left).unwrap_or(part));
+        }
+        let mut rest = bytes.as_slice();
+        let end = offset + rest.len() as u64;
         let cache = Arc::make_mut(&mut self.cache);
         while position < end {
             let number = position / SECTOR_U64;
             let start = within(position);
-            let take = usize::try_from(end - position)
-                .unwrap_or(SECTOR)
-                .min(SECTOR - start);
+            let (now, later) = rest.split_at(rest.len().min(SECTOR - start));
             let mut image = cache.get(&number).map_or([0; SECTOR], |sector| **sector);
-            for (to, from) in image.iter_mut().skip(start).take(take).zip(&mut bytes) {
-                *to = *from;
+            if let Some(to) = image.get_mut(start..start + now.len()) {
+                to.copy_from_slice(now);
             }
+            rest = later;
             let sector = Arc::new(image);
             cache.insert(number, Arc::clone(&sector));
             self.dirty.entry(number).or_default().push(Version {
                 sector: Some(sector),
                 cut_by: None,
             });
-            position += take as u64;
+            position += now.len() as u64;
         }
         if end > self.extent.length {
             self.extent.length = end;
@@ -229,6 +236,12 @@ impl Content {
 
     /// What the device holds after the power was cut.
     pub(super) fn after_crash(&self, mode: CrashMode, entropy: &Entropy) -> Self {
+        if self.dirty.is_empty() && self.extents.is_empty() {
+            return Self {
+                cache: Arc::clone(&self.device),
+                ..self.clone()
+            };
+        }
         let extent_changes = choose(mode, entropy, 0, self.extents.len());
         let extent = extent_changes
             .checked_sub(1)

@@ -299,19 +299,27 @@ impl Machine {
                 None => {}
             }
         }
-        Self {
-            nodes,
-            ..self.after_kill()
-        }
+        self.restarted(nodes)
     }
 
     /// The machine after the process was killed: what it wrote is in the page cache still.
     pub(super) fn after_kill(&self) -> Self {
+        self.restarted(self.nodes.clone())
+    }
+
+    fn restarted(&self, nodes: BTreeMap<Inode, Node>) -> Self {
         Self {
+            nodes,
+            next_inode: self.next_inode,
             open: BTreeMap::new(),
             locks: BTreeMap::new(),
+            next_handle: 0,
+            hidden: self.hidden.clone(),
+            removals: 0,
+            capacity: self.capacity,
+            fs_type: self.fs_type,
+            births: self.births,
             plan: self.plan.after_restart(),
-            ..self.clone()
         }
     }
 

@@ -60,7 +60,7 @@ impl Op {
 pub enum FaultKind {
     /// It answers this error and does nothing. A sync of a file that fails also marks the pages
     /// clean: the cache shows the new bytes, the device holds the old ones, and the next sync
-    /// answers OK without having written them.
+    /// answers OK without having written them. A directory's changes stay to be synced.
     Error(Errno),
     /// It is done, and answers this error all the same.
     DoneThenError(Errno),

@@ -88,8 +88,17 @@ fn an_append_may_leave_its_length_without_its_bytes() {
     write(&file, &[7; 600], 3);
     let seen: BTreeSet<(usize, usize)> = (0..100)
         .map(|seed| {
-            let bytes = contents(&fs.crash(seed), "/a").unwrap();
+            let after = fs.crash(seed);
+            let bytes = contents(&after, "/a").unwrap();
             assert_eq!(&bytes[..3], b"old");
+            let end = bytes.len();
+            let again = after.open(Path::new("/a"), OpenMode::ReadWrite).unwrap();
+            again.set_length(2000).unwrap();
+            let longer = contents(&after, "/a").unwrap();
+            assert!(
+                longer[end..].iter().all(|byte| *byte == 0),
+                "bytes beyond the end came back"
+            );
             (
                 bytes.len(),
                 bytes.iter().map(|byte| usize::from(*byte == 7)).sum(),
@@ -118,6 +127,18 @@ fn a_truncation_takes_length_and_bytes_in_one_step() {
 }
 
 #[test]
+fn what_a_kept_truncation_took_does_not_come_back() {
+    let (fs, file) = durable(&[1; 1536]);
+    file.set_length(0).unwrap();
+    file.set_length(1536).unwrap();
+    let seen: BTreeSet<Vec<u8>> = (0..100)
+        .map(|seed| contents(&fs.crash(seed), "/a").unwrap())
+        .collect();
+    let all = [vec![], vec![0; 1536], vec![1; 1536]];
+    assert_eq!(seen, BTreeSet::from(all));
+}
+
+#[test]
 fn a_failed_sync_leaves_clean_pages_that_the_device_never_gets() {
     let (fs, file) = durable(&[1; 512]);
     write(&file, &[2; 512], 0);
@@ -129,6 +150,18 @@ fn a_failed_sync_leaves_clean_pages_that_the_device_never_gets() {
     assert_eq!(contents(&after, "/a").unwrap(), [1; 512]);
     file.drop_cache().unwrap();
     assert_eq!(contents(&fs, "/a").unwrap(), [1; 512]);
+
+    write(&file, &[3; 512], 0);
+    fs.refuse("/a", &[Op::SyncData], Errno::IO);
+    file.sync_data().unwrap_err();
+    fs.forgive("/a");
+    file.sync_data().unwrap();
+    file.drop_cache().unwrap();
+    assert_eq!(
+        contents(&fs, "/a").unwrap(),
+        [1; 512],
+        "refused by its path"
+    );
 }
 
 #[test]
@@ -160,6 +193,16 @@ fn a_rename_in_one_directory_is_never_half_done() {
     let all = [vec!["a".to_owned()], vec!["b".to_owned()]];
     assert_eq!(seen, BTreeSet::from(all));
     drop(file);
+}
+
+#[test]
+fn a_rename_needs_the_one_before_it() {
+    let (fs, _file) = durable(b"abc");
+    fs.rename(Path::new("/a"), Path::new("/b")).unwrap();
+    fs.rename(Path::new("/b"), Path::new("/c")).unwrap();
+    let seen: BTreeSet<Vec<String>> = (0..50).map(|seed| names(&fs.crash(seed), "/")).collect();
+    let all = ["a", "b", "c"].map(|name| vec![name.to_owned()]);
+    assert_eq!(seen, BTreeSet::from(all));
 }
 
 #[test]
@@ -281,13 +324,14 @@ fn an_unmounted_directory_is_empty_until_it_is_mounted() {
 
 #[test]
 fn a_copy_has_its_own_inodes_and_a_flipped_bit_stays() {
-    let (fs, _file) = durable(b"abc");
+    let (fs, file) = durable(b"abc");
+    write(&file, b"A", 0);
     fs.copy_tree("/a", "/b").unwrap();
     let [a, b] = ["/a", "/b"].map(|path| fs.stat(Path::new(path)).unwrap());
     assert_ne!((a.inode, a.birth), (b.inode, b.birth));
     fs.corrupt("/b", 1, 0x20).unwrap();
     let after = fs.crash_with(CrashMode::LoseAll, 0);
-    assert_eq!(contents(&after, "/b").unwrap(), b"aBc");
+    assert_eq!(contents(&after, "/b").unwrap(), b"ABc");
     assert_eq!(contents(&after, "/a").unwrap(), b"abc");
     fs.set_births(false);
     assert_eq!(fs.stat(Path::new("/a")).unwrap().birth, None);
