@@ -1,2 +1,1 @@
-//! Prints the custom resource definition.
 fn main() {}
