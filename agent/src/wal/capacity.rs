@@ -9,7 +9,7 @@ const DONE_BYTES: u64 = 256;
 pub(crate) fn segment_bytes(capacity: u64) -> u64 {
     const MIB: u64 = 1024 * 1024;
     let wanted = (capacity / 32).max(1);
-    let power = 1_u64 << (63 - wanted.leading_zeros());
+    let power = 1_u64 << wanted.ilog2();
     power.clamp(16 * MIB, 64 * MIB)
 }
 
