@@ -280,6 +280,8 @@ pub struct CursorState {
     pub highest_sealed: Sequence,
     /// How many records there are from `first` to `low_water`, exclusive.
     pub records_below_low_water: u64,
+    /// How many there are from `low_water` to the durable end.
+    pub records_from_low_water: u64,
     /// Versions in force, by first sequence.
     pub versions: Vec<VersionEntry>,
     /// Its live control frames (UPLOAD, SEAL, RESEAL, DONE, GIVEUP), in log order: those of batches

@@ -2,6 +2,7 @@
 //! last checkpoint, and what came after it. Reads the last segment, older ones only where that has
 //! no checkpoint.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -223,10 +224,9 @@ fn replay<F: Fs>(
         let Some(segment) = recovered.segments.get(from) else {
             break;
         };
-        if !scans.contains_key(&segment.ordinal) {
+        if let Entry::Vacant(vacant) = scans.entry(segment.ordinal) {
             let end = Some((segment.end, segment.end_sequence));
-            let found = scan_segment(fs, directory, segment, end)?;
-            scans.insert(segment.ordinal, found);
+            vacant.insert(scan_segment(fs, directory, segment, end)?);
         }
         if scans.get(&segment.ordinal).is_some_and(has_checkpoint) {
             break;

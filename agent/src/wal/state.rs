@@ -180,6 +180,14 @@ impl LogState {
         self.cursors.values().map(|entry| entry.live.len()).sum()
     }
 
+    /// Records from `first` to the durable end: sequences but for gaps.
+    pub fn records_from(&self, first: Sequence) -> u64 {
+        let mut sequences = Runs::new();
+        sequences.insert(first..Sequence(self.next_sequence));
+        sequences.subtract(&self.gaps);
+        sequences.len()
+    }
+
     /// What a delivery gets when it attaches.
     pub fn cursor_state(&self, id: CursorId) -> Option<CursorState> {
         let entry = self.cursors.get(&id)?;
@@ -198,6 +206,7 @@ impl LogState {
             low_water: entry.low_water,
             highest_sealed: entry.highest_sealed,
             records_below_low_water: entry.complete_below,
+            records_from_low_water: self.records_from(entry.low_water),
             versions: entry.versions.clone(),
             live,
         })
