@@ -395,8 +395,8 @@ fn a_spill_directory_is_cleaned_and_its_files_have_no_name() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("spill");
     let names = || std::fs::read_dir(&path).unwrap().count();
-    let os = crate::fs::os::OsFs::default();
-    SpillDirectory::open(os.clone(), path.clone()).unwrap();
+    let os = crate::fs::os::OsFs;
+    SpillDirectory::open(os, path.clone()).unwrap();
     std::fs::write(path.join("0.spill"), b"left behind").unwrap();
     let spill = SpillDirectory::open(os, path.clone()).unwrap();
     assert_eq!(names(), 0);
