@@ -54,15 +54,15 @@ pub fn place(
     values: &PrefixValues<'_>,
     prefix: &dyn Fn(&PrefixValues<'_>) -> Result<String, String>,
 ) -> Result<Place, KeyError> {
-    let mut key = prefix(values).map_err(KeyError::Prefix)?;
+    let prefix = prefix(values).map_err(KeyError::Prefix)?;
     let stamp = time_stamp(values.arrival, values.time_zone)?;
     let extension = naming
         .file_extension
         .unwrap_or(naming.compression.default_extension());
-    key.push_str(&format!(
-        "{}-{}-{stamp}-{}{extension}",
+    let key = format!(
+        "{prefix}{}-{}-{stamp}-{}{extension}",
         naming.stream_name, naming.generation, values.batch
-    ));
+    );
     Ok(Place {
         root: naming.root.to_owned(),
         key,
@@ -132,6 +132,7 @@ mod tests {
         compression: Compression::Gzip { level: 6 },
     };
 
+    #[expect(clippy::unnecessary_wraps, reason = "the form that `place` takes")]
     fn prefix(values: &PrefixValues<'_>) -> Result<String, String> {
         Ok(format!(
             "in/{}/{}/",
@@ -198,9 +199,10 @@ mod tests {
 
     #[test]
     fn a_batch_without_a_key_says_why() {
+        let utc = TimeZone::UTC;
         let values = |arrival| PrefixValues {
             arrival: UnixMillis(arrival),
-            time_zone: &TimeZone::UTC,
+            time_zone: &utc,
             batch: identity().id(0),
             error_output_type: None,
         };

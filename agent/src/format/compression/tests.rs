@@ -85,11 +85,10 @@ fn what_can_not_shrink_grows_little() {
     let plain = noise(1 << 20, 2);
     for level in 1..=9 {
         let object = object(Compression::Gzip { level }, std::slice::from_ref(&plain));
-        assert!(
-            object.len() < plain.len() + plain.len() / 50,
-            "{level}: {}",
-            object.len()
-        );
+        // level 1 uses fixed codes: nine bits for half of the bytes
+        let most = plain.len() / if level == 1 { 16 } else { 1000 };
+        let grown = object.len() - plain.len();
+        assert!(grown < most, "level {level}: {grown} bytes more");
         assert_eq!(one_member(&object), plain);
     }
 }
