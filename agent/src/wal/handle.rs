@@ -356,6 +356,11 @@ pub enum LogError {
 }
 
 impl Journal {
+    /// Whose frames they are.
+    pub fn cursor(&self) -> CursorId {
+        self.cursor
+    }
+
     /// Resolves when the frame is durable.
     pub async fn log(&self, control: Control) -> Result<FrameAt, LogError> {
         let (reply, answer) = oneshot::channel();
