@@ -109,14 +109,18 @@ fn only_document<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ParseError>
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a DeliveryStream")]
 struct Header {
     api_version: String,
     kind: String,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    expecting = "a DeliveryStream"
+)]
 struct Written {
     api_version: String,
     kind: String,

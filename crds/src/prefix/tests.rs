@@ -27,8 +27,10 @@ fn data(text: &str) -> String {
 
 fn error(text: &str) -> String {
     let template = Template::parse(text, Namespace::Error).unwrap();
-    let values = values(&TimeZone::utc(), Some("processing-failed"));
-    template.evaluate(&Values { ..values }).unwrap()
+    let utc = TimeZone::utc();
+    template
+        .evaluate(&values(&utc, Some("processing-failed")))
+        .unwrap()
 }
 
 fn in_pattern(pattern: &str, zone: &str, unix_millis: i64) -> String {
