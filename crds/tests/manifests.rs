@@ -182,7 +182,10 @@ fn cases() -> Vec<(&'static str, String)> {
     );
     let no_destination = GOOD.split("  destinations:").next().unwrap_or_default();
     cases.extend([
-        ("no destination", format!("{no_destination}  destinations: []\n")),
+        (
+            "no destination",
+            format!("{no_destination}  destinations: []\n"),
+        ),
         ("several at once", several),
         ("two destinations", second_lake),
         ("two documents", format!("{GOOD}---\n{GOOD}")),

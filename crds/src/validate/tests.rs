@@ -156,7 +156,7 @@ fn a_version_that_is_not_ours_is_refused() {
     let zone = read(golden.replace("Asia/Tokyo", "Asia/Nowhere"));
     assert!(matches!(zone, Err(DataPathError::TimeZone(_))));
     assert!(matches!(
-        read(golden.replace("]", "")),
+        read(golden.replace(']', "")),
         Err(DataPathError::Shape(_))
     ));
 }
