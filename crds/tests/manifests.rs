@@ -180,6 +180,7 @@ fn cases() -> Vec<(&'static str, String)> {
         "    - name: lake",
         "    - {name: Lake, type: FileSystem}\n    - name: lake",
     );
+    let second_lake = second_lake + "  errorOutput: {prefix: /x}\n";
     let no_destination = GOOD.split("  destinations:").next().unwrap_or_default();
     cases.extend([
         (

@@ -134,6 +134,13 @@ impl Pattern {
         Ok(Self(items))
     }
 
+    /// Whether a field of this letter stands in it.
+    pub(super) fn has(&self, wanted: char) -> bool {
+        self.0
+            .iter()
+            .any(|item| matches!(item, Item::Field { letter, .. } if *letter == wanted))
+    }
+
     /// The time in this pattern.
     pub fn format(&self, time: &Zoned) -> String {
         let mut text = String::new();

@@ -121,10 +121,10 @@ fn the_year_of_the_week_is_warned_of() {
         let member = format!("/data, prefix: '{prefix}'");
         validated(&MINIMAL.replace("/data", &member)).warnings
     };
-    let warnings = with("!{timestamp:YYYY/MM}/");
+    let warnings = with("raw/!{timestamp:YYYY/MM}/");
     assert_eq!(warnings[0].field, "spec.destinations[0].fileSystem.prefix");
     assert_eq!(with("!{timestamp:YYYY-ww}/"), []);
-    assert_eq!(with("!{timestamp:yyyy/MM}/"), []);
+    assert_eq!(with("YYYY/!{timestamp:yyyy/MM}/"), []);
 }
 
 /// W-10: a change of these bytes is a new format number.
