@@ -54,8 +54,17 @@ pub enum ParseError {
         allowed: &'static str,
     },
     /// Path, line and column are in the text.
-    #[error("{0}")]
+    #[error("{}", for_people(.0))]
     Shape(#[from] serde_yaml::Error),
+}
+
+/// The parser's message without the names of Rust's types.
+fn for_people(error: &serde_yaml::Error) -> String {
+    error
+        .to_string()
+        .replace("unknown variant `", "unknown value `")
+        .replace(", expected i32", ", expected a whole number")
+        .replace(", expected struct ", ", expected the members of ")
 }
 
 /// Reads one manifest.
@@ -109,14 +118,18 @@ fn only_document<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ParseError>
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a DeliveryStream")]
 struct Header {
     api_version: String,
     kind: String,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    expecting = "a DeliveryStream"
+)]
 struct Written {
     api_version: String,
     kind: String,

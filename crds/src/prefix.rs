@@ -177,6 +177,18 @@ impl Template {
         self.parts.iter().any(timestamp)
     }
 
+    /// Whether it has the year of the week (`Y`) without the week (`w`): a common slip for `y`,
+    /// which shows around New Year only.
+    pub fn has_week_year_alone(&self) -> bool {
+        let has = |letter| {
+            self.parts.iter().any(|part| match part {
+                Part::Timestamp(pattern) => pattern.has(letter),
+                _ => false,
+            })
+        };
+        has('Y') && !has('w')
+    }
+
     /// The prefix of one batch, relative, with `/` between its parts.
     pub fn evaluate(&self, values: &Values<'_>) -> Result<String, EvaluateError> {
         let mut prefix = String::new();

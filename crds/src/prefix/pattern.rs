@@ -134,6 +134,13 @@ impl Pattern {
         Ok(Self(items))
     }
 
+    /// Whether a field of this letter stands in it.
+    pub(super) fn has(&self, wanted: char) -> bool {
+        self.0
+            .iter()
+            .any(|item| matches!(item, Item::Field { letter, .. } if *letter == wanted))
+    }
+
     /// The time in this pattern.
     pub fn format(&self, time: &Zoned) -> String {
         let mut text = String::new();
@@ -142,7 +149,9 @@ impl Pattern {
                 Item::Literal(literal) => text.push_str(literal),
                 Item::Field { letter, count, pad } => {
                     let value = field(*letter, *count, time);
-                    text.push_str(&format!("{value:>pad$}"));
+                    let width = value.chars().count();
+                    text.extend(std::iter::repeat_n(' ', pad.saturating_sub(width)));
+                    text.push_str(&value);
                 }
             }
         }
@@ -320,7 +329,7 @@ fn offset(letter: char, count: usize, offset: Offset) -> String {
         ('O' | 'Z', 4) => format!("GMT{sign}{hours:02}:{minutes:02}:{seconds:02}"),
         ('X', _) | ('Z', 5) if zero => "Z".to_owned(),
         ('X' | 'x', 1) if minutes == 0 => format!("{sign}{hours:02}"),
-        ('X' | 'x', 5) | ('Z', 5) if seconds != 0 => {
+        ('X' | 'x' | 'Z', 5) if seconds != 0 => {
             format!("{sign}{hours:02}:{minutes:02}:{seconds:02}")
         }
         ('X' | 'x', 3 | 5) | ('Z', 5) => format!("{sign}{hours:02}:{minutes:02}"),

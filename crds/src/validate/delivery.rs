@@ -25,39 +25,39 @@ pub(super) fn check(
         );
     }
     let processors = processors(checker, spec);
-    let mut delivery = None;
+    let mut read = None;
     for (index, destination) in spec.destinations.iter().enumerate() {
         let field = format!("spec.destinations[{index}]");
         names::label(checker, &format!("{field}.name"), &destination.name, 63);
         let compression = compression(checker, &field, &destination.format.compression);
         let place = place(checker, &field, destination, compression);
-        let errors = error_output::check(checker, &spec.error_output, place.as_ref());
         let buffering = buffering(checker, &field, &destination.buffering);
         let concurrency = checker.number(
             format!("{field}.concurrency"),
             destination.concurrency,
             1..=64,
         );
-        delivery = (|| {
-            Some(ValidatedDelivery {
-                name: destination.name.clone(),
-                data_path: DataPath::new(DataPathParts {
-                    stream_name: stream_name.to_owned(),
-                    processors: processors.clone(),
-                    format: match destination.format.kind {
-                        FormatType::Raw => RecordFormat::Raw,
-                        FormatType::NdJson => RecordFormat::NdJson,
-                    },
-                    compression: compression?,
-                    destination: place?,
-                    error_output: errors?,
-                }),
-                buffering: buffering?,
-                concurrency: concurrency?,
-            })
-        })();
+        read = Some((destination, compression, place, buffering, concurrency));
     }
-    delivery
+    let place = read.as_ref().and_then(|(_, _, place, _, _)| place.as_ref());
+    let error_output = error_output::check(checker, &spec.error_output, place);
+    let (destination, compression, place, buffering, concurrency) = read?;
+    Some(ValidatedDelivery {
+        name: destination.name.clone(),
+        data_path: DataPath::new(DataPathParts {
+            stream_name: stream_name.to_owned(),
+            processors,
+            format: match destination.format.kind {
+                FormatType::Raw => RecordFormat::Raw,
+                FormatType::NdJson => RecordFormat::NdJson,
+            },
+            compression: compression?,
+            destination: place?,
+            error_output: error_output?,
+        }),
+        buffering: buffering?,
+        concurrency: concurrency?,
+    })
 }
 
 fn processors(checker: &mut Checker, spec: &DeliveryStreamSpec) -> Vec<ProcessorStep> {
@@ -123,7 +123,12 @@ fn place(
     let root = directory(checker, &field, &found.directory);
     let prefix = match Template::parse_data(&found.prefix) {
         Ok(template) => {
-            warn_of_year(checker, &field, &found.prefix);
+            if template.has_week_year_alone() {
+                checker.warn(
+                    format!("{field}.prefix"),
+                    "Y is the year of the ISO week, which differs from the calendar's around New Year; write yyyy unless that is meant",
+                );
+            }
             Some(template.as_str().to_owned())
         }
         Err(error) => {
@@ -152,16 +157,6 @@ fn place(
         file_extension: file_extension?,
         time_zone: time_zone?,
     })
-}
-
-/// `YYYY` is the year of the week: around New Year it is another one than `yyyy`.
-fn warn_of_year(checker: &mut Checker, field: &str, prefix: &str) {
-    if prefix.contains("YYYY") && !prefix.contains('w') {
-        checker.warn(
-            format!("{field}.prefix"),
-            "YYYY is the year of the ISO week, which differs from the calendar's around New Year; write yyyy unless that is meant",
-        );
-    }
 }
 
 /// A directory as a path of the operating system.
