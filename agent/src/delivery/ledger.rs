@@ -182,6 +182,22 @@ impl Ledger {
         self.batches.values().map(records).sum()
     }
 
+    /// Records at and above `position` that are sealed or complete.
+    pub fn ahead_of(&self, position: Sequence) -> u64 {
+        let mut ahead: Runs = self
+            .complete
+            .iter()
+            .chain(
+                self.batches
+                    .values()
+                    .flat_map(|sealed| sealed.batch.runs.iter()),
+            )
+            .filter(|run| run.end > position)
+            .collect();
+        ahead.remove(&(Sequence(0)..position));
+        ahead.len()
+    }
+
     pub fn counts(&self) -> Counts {
         self.counts
     }

@@ -33,7 +33,9 @@ pub enum Held {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// It is at its place: write DONE. `taken`: it was created, and a reader took it since (D-9.2).
-    Done { taken: bool },
+    Done {
+        taken: bool,
+    },
     /// Look whether it is there, before anything else.
     Look,
     Create,
@@ -152,11 +154,17 @@ mod tests {
         let lost = Outcome::MayHaveHappened(failure(FailureClass::Destination));
         assert_eq!(unsure.created(lost), Next::Look);
         unsure.created(Outcome::Refused(failure(FailureClass::Configuration)));
-        assert!(!unsure.is_proved_absent(), "the first one may still be applied");
+        assert!(
+            !unsure.is_proved_absent(),
+            "the first one may still be applied"
+        );
         assert_eq!(unsure.first(), Next::Look);
         unsure.looked(Presence::Absent { settled: false });
         assert!(!unsure.is_proved_absent());
-        assert_eq!(unsure.looked(Presence::Absent { settled: true }), Next::Create);
+        assert_eq!(
+            unsure.looked(Presence::Absent { settled: true }),
+            Next::Create
+        );
         assert!(unsure.is_proved_absent());
     }
 
@@ -167,7 +175,10 @@ mod tests {
         assert!(!inherited.is_proved_absent());
         let unknown = Presence::Unknown(failure(FailureClass::Destination));
         assert!(matches!(inherited.looked(unknown), Next::Wait(_)));
-        assert_eq!(inherited.looked(Presence::Ours), Next::Done { taken: false });
+        assert_eq!(
+            inherited.looked(Presence::Ours),
+            Next::Done { taken: false }
+        );
         inherited.looked(Presence::Absent { settled: true });
         assert_eq!(inherited.first(), Next::Create);
     }
@@ -176,7 +187,10 @@ mod tests {
     fn exists_is_done_held_or_taken_but_never_created_again() {
         for (presence, next) in [
             (Presence::Ours, Next::Done { taken: false }),
-            (Presence::Absent { settled: true }, Next::Done { taken: true }),
+            (
+                Presence::Absent { settled: true },
+                Next::Done { taken: true },
+            ),
             (Presence::Foreign("a file".into()), Next::Hold),
         ] {
             let mut knowledge = Knowledge::fresh();

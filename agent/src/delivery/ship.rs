@@ -29,7 +29,10 @@ pub(super) enum Answer {
 
 impl Parcel {
     pub(super) async fn look(self) -> (BatchId, Answer) {
-        let presence = self.destination.head(&self.batch.object(), &self.lengths).await;
+        let presence = self
+            .destination
+            .head(&self.batch.object(), &self.lengths)
+            .await;
         (self.id, Answer::Looked(presence))
     }
 

@@ -53,7 +53,13 @@ pub struct Accounting {
 impl Accounting {
     /// Whether the identity holds.
     pub fn is_balanced(&self) -> bool {
-        let Counts { delivered, error_output, given_up, filtered, lost } = self.counts;
+        let Counts {
+            delivered,
+            error_output,
+            given_up,
+            filtered,
+            lost,
+        } = self.counts;
         delivered + error_output + given_up + filtered + lost + self.in_wal == self.accepted
     }
 }
@@ -130,7 +136,10 @@ mod tests {
         for wrong in [
             Whereabouts { open: 19, ..right },
             Whereabouts { sealed: 6, ..right },
-            Whereabouts { passed: 61, ..right },
+            Whereabouts {
+                passed: 61,
+                ..right
+            },
         ] {
             assert!(!wrong.accounting().is_balanced(), "{wrong:?}");
         }

@@ -125,10 +125,18 @@ impl Delivery {
         let json = path
             .canonical_json()
             .map_err(|error| DeliveryError::Fault(error.to_string()))?;
-        let digest = self.log_until(|wal| wal.put_version(json.clone())).await?;
+        let digest = self
+            .log_until(|wal| {
+                let json = json.clone();
+                async move { wal.put_version(json).await }
+            })
+            .await?;
         let generation = match self.current.generation {
             Some(generation) => generation,
-            None => self.log_until(|wal| wal.generation(digest)).await?,
+            None => {
+                self.log_until(|wal| async move { wal.generation(digest).await })
+                    .await?
+            }
         };
         let first = self.passed.max(self.ledger.after_sealed());
         let version = Version::new(digest, generation, path, &self.name)?;
@@ -178,10 +186,7 @@ impl Delivery {
 }
 
 /// What an earlier process sealed: looked for before anything else (D-12).
-fn inherited(
-    ledger: &Ledger,
-    versions: &Versions,
-) -> BTreeMap<(Sequence, BatchId), Shipment> {
+fn inherited(ledger: &Ledger, versions: &Versions) -> BTreeMap<(Sequence, BatchId), Shipment> {
     let shipment = |(id, sealed): (BatchId, &super::ledger::Sealed)| {
         let batch = &sealed.batch;
         let first = batch.identity.first_sequence;
@@ -215,4 +220,3 @@ where
         }
     }
 }
-

@@ -207,7 +207,10 @@ mod tests {
         };
         let name = "orders-3-2026-11-18-11-06-40-00000000-0000-0000-0000-000000000000.gz";
         let place = version("/d", 1).place(&named).expect("a place");
-        assert_eq!((place.root.as_str(), place.key), ("/d", format!("x/2026/{name}")));
+        assert_eq!(
+            (place.root.as_str(), place.key),
+            ("/d", format!("x/2026/{name}"))
+        );
         let named = Named {
             partition: &error,
             error: Some(ErrorType::FormatConversionFailed),
@@ -233,16 +236,15 @@ mod tests {
         for (first, generation) in [(1, 1), (10, 2), (20, 3), (15, 4)] {
             versions.set(Sequence(first), version("/a", generation));
         }
-        let of = |sequence| versions.of(Sequence(sequence)).map(|version| version.generation);
-        assert_eq!([0, 1, 9, 10, 14, 15, 99].map(of), [
-            None,
-            Some(1),
-            Some(1),
-            Some(2),
-            Some(2),
-            Some(4),
-            Some(4)
-        ]);
+        let of = |sequence| {
+            versions
+                .of(Sequence(sequence))
+                .map(|version| version.generation)
+        };
+        assert_eq!(
+            [0, 1, 9, 10, 14, 15, 99].map(of),
+            [None, Some(1), Some(1), Some(2), Some(2), Some(4), Some(4)]
+        );
         versions.trim(Sequence(12));
         assert_eq!(versions.table.len(), 2);
     }
