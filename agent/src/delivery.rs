@@ -18,7 +18,7 @@ pub mod version;
 mod building;
 mod run;
 mod shipping;
-mod start;
+pub mod start;
 
 #[cfg(test)]
 mod sim;
@@ -125,7 +125,6 @@ pub struct Delivery {
     backoff: Backoff,
     /// A SEAL that the wal did not take: when to try again.
     seal_again: Option<Instant>,
-    seal_attempts: u32,
     told: Told,
 }
 

@@ -179,6 +179,7 @@ impl Delivery {
                 .newest()
                 .map_or(0, |version| version.generation),
             accounting,
+            wal_accepted: status.accepted_records,
             oldest_undelivered: self.oldest(),
             open_batches: self.open.len() as u64,
             sealed_batches: self.ledger.sealed_len() as u64,

@@ -11,6 +11,8 @@ pub struct Snapshot {
     pub recovering: bool,
     pub generation: u64,
     pub accounting: Accounting,
+    /// Records that the wal had accepted at this moment, of all cursors.
+    pub wal_accepted: u64,
     /// Arrival of the oldest accepted record that is not complete, as far as it is known.
     pub oldest_undelivered: Option<UnixMillis>,
     pub open_batches: u64,

@@ -99,7 +99,6 @@ impl Delivery {
             steps: JoinSet::new(),
             backoff: Backoff::default(),
             seal_again: None,
-            seal_attempts: 0,
             told: Told {
                 recovering: true,
                 ..Told::default()
