@@ -60,7 +60,11 @@ impl Delivery {
                 shipment.stage = Stage::Busy;
                 self.steps.spawn(parcel.create(body));
             }
-            (Next::Create, None) => self.want_body(key),
+            (Next::Create, None) => {
+                // nothing to wait for but its bytes: looked at again whenever something happens
+                shipment.stage = Stage::Ready;
+                self.want_body(key);
+            }
             _ => {
                 shipment.stage = Stage::Busy;
                 self.steps.spawn(parcel.look());
