@@ -134,6 +134,11 @@ impl Delivery {
         let sequence = output.sequence;
         let again = sequence < self.passed;
         if !again {
+            if sequence > self.passed {
+                // what was complete and truncated meanwhile, the cursor jumped over
+                let ahead = |from| self.ledger.ahead_of(from);
+                self.passed_records += ahead(self.passed) - ahead(sequence);
+            }
             self.passed = sequence.plus(1);
             self.passed_records += 1;
         }

@@ -208,7 +208,7 @@ impl World {
             self.fs = self.fs.crash(self.dice.next_u64());
         }
         self.store.mend();
-        let mut process = self.start();
+        let process = self.start();
         for _ in 0..60 {
             self.store.tick();
             if process
