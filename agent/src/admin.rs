@@ -1,1 +1,1 @@
-//! (written in this issue)
+//! x

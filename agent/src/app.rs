@@ -1,1 +1,6 @@
-//! (written in this issue)
+//! Composition root.
+
+pub mod ending;
+pub mod logging;
+pub mod panic;
+pub mod screen;

@@ -1,1 +1,2 @@
-//! (written in this issue)
+//! report
+pub mod sampler;
