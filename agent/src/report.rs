@@ -1,2 +1,3 @@
 //! report
+pub mod observed;
 pub mod sampler;

@@ -9,7 +9,11 @@ use super::logging::escape;
 /// Replaces the panic hook of the process.
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
-        tracing::error!(place = place(info), "a bug ended the process: {}", message(info));
+        tracing::error!(
+            place = place(info),
+            "a bug ended the process: {}",
+            message(info)
+        );
         exit(Ending::Bug);
     }));
 }
@@ -23,7 +27,8 @@ fn exit(ending: Ending) -> ! {
 }
 
 fn place(info: &PanicHookInfo<'_>) -> String {
-    info.location().map_or_else(String::new, ToString::to_string)
+    info.location()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 /// The panic's text in one line of bounded length.

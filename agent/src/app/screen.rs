@@ -137,9 +137,6 @@ pub(crate) mod tests {
         screen.end_status().unwrap();
         screen.log("end\n").unwrap();
         let drawn = format!("{ERASE}{NO_WRAP}s1{WRAP}");
-        assert_eq!(
-            both.text(),
-            format!("{drawn}{ERASE}log\n{drawn}\nend\n")
-        );
+        assert_eq!(both.text(), format!("{drawn}{ERASE}log\n{drawn}\nend\n"));
     }
 }

@@ -86,7 +86,17 @@ fn times_need_a_unit_and_have_a_limit() {
     assert_eq!(duration("0s"), Ok(Duration::ZERO));
     assert_eq!(duration("5m"), Ok(Duration::from_mins(5)));
     assert_eq!(duration("24h"), Ok(Duration::from_hours(24)));
-    for bad in ["", "5", "s", "-1s", "1.5s", "25h", "1d", "1 s", "99999999999999999999s"] {
+    for bad in [
+        "",
+        "5",
+        "s",
+        "-1s",
+        "1.5s",
+        "25h",
+        "1d",
+        "1 s",
+        "99999999999999999999s",
+    ] {
         assert!(duration(bad).unwrap_err().contains("30s"), "{bad}");
     }
 }

@@ -1,2 +1,4 @@
 //! x
-pub(super) fn check(_a: &crate::args::CheckArgs) -> super::Ending { super::Ending::Done }
+pub(super) fn check(_a: &crate::args::CheckArgs) -> super::Ending {
+    super::Ending::Done
+}

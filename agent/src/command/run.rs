@@ -1,3 +1,6 @@
 //! x
 mod banner;
-pub(super) fn run(_a: crate::args::RunArgs) -> super::Ending { super::complain(""); super::Ending::Done }
+pub(super) fn run(_a: crate::args::RunArgs) -> super::Ending {
+    super::complain("");
+    super::Ending::Done
+}

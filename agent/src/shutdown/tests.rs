@@ -83,7 +83,12 @@ async fn sigint_does_not_settle_and_gives_up_after_ten_seconds() {
     assert_eq!(stopped, Stopped::Orderly);
     assert_eq!(
         diary.lines(),
-        [("unready", 0), ("refuse", 0), ("drain", 0), ("close", 10_000)]
+        [
+            ("unready", 0),
+            ("refuse", 0),
+            ("drain", 0),
+            ("close", 10_000)
+        ]
     );
 }
 

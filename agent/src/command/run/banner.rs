@@ -44,7 +44,10 @@ pub(super) fn banner(banner: &Banner<'_>) -> String {
     line(format!("  takes records at  {url}"));
     line(format!("  keeps them in     {wal_directory}"));
     line(format!("  delivers to       {delivers_to}"));
-    line(format!("  reports at        http://{}/report", reachable(*admin)));
+    line(format!(
+        "  reports at        http://{}/report",
+        reachable(*admin)
+    ));
     line(String::new());
     line("put a record with curl:".to_owned());
     line(format!(
@@ -56,7 +59,10 @@ pub(super) fn banner(banner: &Banner<'_>) -> String {
          -d '{{\"DeliveryStreamName\":\"{stream_name}\",\"Record\":{{\"Data\":\"{RECORD_BASE64}\"}}}}'"
     ));
     if *bearer {
-        line("(the AWS CLI can't send a bearer token; an SDK can, as a header of its own)".to_owned());
+        line(
+            "(the AWS CLI can't send a bearer token; an SDK can, as a header of its own)"
+                .to_owned(),
+        );
     } else {
         line("with the AWS CLI, version 2 (any credentials do):".to_owned());
         line(format!(
@@ -122,7 +128,10 @@ mod tests {
         let text = example(true);
         assert!(!text.contains("aws firehose"));
         for curl in text.lines().filter(|l| l.starts_with("  curl")) {
-            assert!(curl.contains(r#"-H "Authorization: Bearer $TOKEN""#), "{curl}");
+            assert!(
+                curl.contains(r#"-H "Authorization: Bearer $TOKEN""#),
+                "{curl}"
+            );
         }
     }
 }
