@@ -4,3 +4,4 @@ pub mod ending;
 pub mod logging;
 pub mod panic;
 pub mod screen;
+mod signals;

@@ -131,6 +131,18 @@ pub const INSTRUMENTS: &[Instrument] = &[
         |o, emit| flag(emit, o.wal.failing.is_some())
     ),
     instrument!(
+        Counter,
+        "standpipe_wal_failures_total",
+        "Writes and syncs of the wal that failed",
+        |o, emit| all(emit, o.wal.failures)
+    ),
+    instrument!(
+        Counter,
+        "standpipe_wal_written_bytes_total",
+        "Bytes written to the wal, checkpoints and headers included",
+        |o, emit| all(emit, o.wal.written_bytes)
+    ),
+    instrument!(
         Gauge,
         "standpipe_records_in_doubt",
         "Records of the last group before a crash that may or may not have been accepted",

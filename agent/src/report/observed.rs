@@ -106,10 +106,13 @@ pub(crate) mod tests {
                 accepted_records: 100,
                 in_doubt_records: 3,
                 lost_records: 1,
+                written_bytes: 8_192,
+                failures: 2,
                 pressure: false,
                 reserve_low: false,
                 problems: vec!["segment 3 is damaged at byte 512".to_owned()],
                 failing: None,
+                closed: None,
             },
             intake: Intake {
                 paused: false,
