@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::view::View;
 use crate::admin::Tell;
 use crate::metrics::Metrics;
 use crate::report::observed::{Observed, Problem};
@@ -21,11 +22,6 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Looks at the rooms: cheap, and without waiting.
 pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     fn observe(&self) -> Observed;
-}
-
-/// Shows how it goes, once a second.
-pub trait View: Send + 'static {
-    fn show(&mut self, phase: Phase, seen: &Observed, rate: &PerSecond);
 }
 
 /// What the process tells.

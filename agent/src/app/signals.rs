@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{self, SignalKind};
 
+use super::serve::Signalled;
 use crate::shutdown::Signal;
 
 /// Listens from its making on: a signal that comes before `next` is called is not missed.
@@ -20,9 +21,10 @@ impl Signals {
             interrupt: unix::signal(SignalKind::interrupt())?,
         })
     }
+}
 
-    /// The next one. Cancel safe.
-    pub async fn next(&mut self) -> Signal {
+impl Signalled for Signals {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
             biased;
             _ = self.terminate.recv() => Signal::Terminate,
