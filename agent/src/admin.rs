@@ -29,7 +29,7 @@ const CONNECTIONS: usize = 32;
 /// Longest time for a request's head.
 const HEAD: Duration = Duration::from_secs(5);
 /// Longest life of a connection, busy or idle.
-const LIFE: Duration = Duration::from_secs(60);
+const LIFE: Duration = Duration::from_mins(1);
 /// Largest head of a request in bytes; bodies are not read.
 const HEAD_BYTES: usize = 16 * 1024;
 /// Pause after an accept that failed, so that a lack of file handles doesn't become a busy loop.

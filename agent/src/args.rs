@@ -45,13 +45,13 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The DeliveryStream manifest, YAML or JSON
+    /// The manifest of the delivery stream, YAML or JSON
     pub manifest: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// The DeliveryStream manifest, YAML or JSON; edits take effect while running
+    /// The manifest of the delivery stream, YAML or JSON; edits take effect while running
     pub manifest: PathBuf,
 
     /// Directory of the wal: accepted records stay in it until they are delivered

@@ -20,7 +20,7 @@ pub use watch::{Look, News, Watch};
 /// How often the file is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Largest manifest in bytes: what an API server takes, and a ConfigMap can hold.
+/// Largest manifest in bytes: what an API server takes, and a `ConfigMap` can hold.
 const LARGEST: u64 = 1024 * 1024;
 
 /// Reads a manifest. Errors say what is wrong with the path, for people.

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The window of the rates that a person looks at.
 pub const SHORT: Duration = Duration::from_secs(10);
 /// The window of the rates that decisions are made from.
-pub const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_mins(1);
 
 /// How far the process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::app;
 use crate::app::ending::Ending;
 use crate::app::screen::Screen;
 use crate::app::{logging, panic};
-use crate::args::{LogLevel, RunArgs, StatusMode};
+use crate::args::{LogLevel, RunArgs};
 use show::{Mode, Show};
 
 /// How long work on background threads may take after the process has decided to end; what it
