@@ -2,6 +2,7 @@
 
 use crate::record::UnixMillis;
 use crate::report::observed::{Delivery, Observed};
+use crate::report::seconds_between;
 
 /// One metric.
 #[derive(Debug)]
@@ -197,7 +198,7 @@ pub const INSTRUMENTS: &[Instrument] = &[
         "1 when accepted records are exactly those that ended plus those in the wal; absent while recovering",
         |o, emit| {
             for delivery in &o.deliveries {
-                if let Some(balanced) = delivery.balanced {
+                if let Some(balanced) = delivery.balanced() {
                     of(emit, delivery, u64::from(balanced));
                 }
             }
@@ -212,7 +213,7 @@ pub const INSTRUMENTS: &[Instrument] = &[
             for delivery in &o.deliveries {
                 let age = delivery
                     .oldest_undelivered
-                    .map_or(0.0, |at| seconds_since(o.at, at));
+                    .map_or(0.0, |at| seconds_between(at, o.at));
                 value(emit, age, &[("delivery", &delivery.name)]);
             }
         }
@@ -224,7 +225,7 @@ pub const INSTRUMENTS: &[Instrument] = &[
         |o, emit| {
             for delivery in &o.deliveries {
                 if let Some(oldest) = delivery.oldest_undelivered {
-                    let at = seconds_since(oldest, UnixMillis(0));
+                    let at = seconds_between(UnixMillis(0), oldest);
                     value(emit, at, &[("delivery", &delivery.name)]);
                 }
             }
@@ -317,13 +318,4 @@ fn each(observed: &Observed, emit: &mut Emit<'_>, count: fn(&Delivery) -> u64) {
     for delivery in &observed.deliveries {
         of(emit, delivery, count(delivery));
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds since 1970 fit into 2^53"
-)]
-fn seconds_since(now: UnixMillis, then: UnixMillis) -> f64 {
-    // clocks may be set back: an age is never negative
-    now.0.saturating_sub(then.0).max(0) as f64 / 1_000.0
 }

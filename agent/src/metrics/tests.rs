@@ -120,7 +120,7 @@ fn the_values_are_those_of_the_snapshot() {
 #[test]
 fn what_is_not_known_is_absent() {
     let mut observed = example();
-    observed.deliveries[0].balanced = None;
+    observed.deliveries[0].recovering = true;
     observed.deliveries[0].oldest_undelivered = None;
     let text = render(observed);
     assert!(!text.contains("standpipe_accounting_balanced{"));

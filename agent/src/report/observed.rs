@@ -1,6 +1,8 @@
 //! What all rooms say of themselves at one moment. `/report` and `/metrics` are made from nothing
 //! else, so that they agree.
 
+use crds::report::Accounting;
+
 use crate::record::UnixMillis;
 use crate::wal::{Counts, WalStatus};
 
@@ -12,8 +14,10 @@ pub struct Observed {
     pub intake: Intake,
     /// One a destination.
     pub deliveries: Vec<Delivery>,
-    /// What a person should know of the manifest.
+    /// What a person should know of the manifest as it is now.
     pub spec_problems: Vec<Problem>,
+    /// What a person should know of the wal as it is now.
+    pub wal_problems: Vec<Problem>,
 }
 
 /// What the intake counted since the process started.
@@ -47,12 +51,13 @@ pub struct Producer {
 pub struct Delivery {
     pub name: String,
     pub recovering: bool,
+    /// How often the data path changed.
     pub generation: u64,
+    /// The manifest's objective for its freshness.
+    pub objective_seconds: Option<u32>,
     pub accepted: u64,
     pub counts: Counts,
     pub in_wal: u64,
-    /// None while it recovers: the identity is not asserted then (W-13).
-    pub balanced: Option<bool>,
     pub oldest_undelivered: Option<UnixMillis>,
     pub open_batches: u64,
     pub sealed_batches: u64,
@@ -64,6 +69,27 @@ pub struct Delivery {
     pub busy_seconds: f64,
     pub last_error: Option<LastError>,
     pub problems: Vec<Problem>,
+}
+
+impl Delivery {
+    /// Whether the identity I-2 holds; none while it recovers, where it is not asserted (W-13).
+    pub fn balanced(&self) -> Option<bool> {
+        (!self.recovering).then(|| self.accounting().adds_up())
+    }
+
+    /// The identity's terms.
+    pub fn accounting(&self) -> Accounting {
+        Accounting {
+            accepted: self.accepted,
+            delivered: self.counts.delivered,
+            error_output: self.counts.error_output,
+            given_up: self.counts.given_up,
+            filtered: self.counts.filtered,
+            lost: self.counts.lost,
+            in_wal: self.in_wal,
+            balanced: None,
+        }
+    }
 }
 
 /// Something that a person should know or do.
@@ -81,7 +107,11 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastError {
     pub at: UnixMillis,
+    /// Of the destination, such as `ENOSPC`.
+    pub code: String,
     pub message: String,
+    /// Failed attempts since the process started.
+    pub count: u64,
 }
 
 #[cfg(test)]
@@ -132,6 +162,7 @@ pub(crate) mod tests {
                 name: "files".to_owned(),
                 recovering: false,
                 generation: 2,
+                objective_seconds: Some(60),
                 accepted: 100,
                 counts: Counts {
                     delivered: 80,
@@ -141,7 +172,6 @@ pub(crate) mod tests {
                     lost: 1,
                 },
                 in_wal: 15,
-                balanced: Some(true),
                 oldest_undelivered: Some(UnixMillis(1_700_000_000_000)),
                 open_batches: 1,
                 sealed_batches: 2,
@@ -152,7 +182,9 @@ pub(crate) mod tests {
                 busy_seconds: 1.5,
                 last_error: Some(LastError {
                     at: UnixMillis(1_700_000_009_000),
+                    code: "EROFS".to_owned(),
                     message: "could not write /out".to_owned(),
+                    count: 5,
                 }),
                 problems: vec![Problem {
                     reason: "DestinationNotWritable".to_owned(),
@@ -162,6 +194,7 @@ pub(crate) mod tests {
                 }],
             }],
             spec_problems: Vec::new(),
+            wal_problems: Vec::new(),
         }
     }
 }
