@@ -4,10 +4,12 @@ mod check;
 mod run;
 mod version;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use crate::app::ending::Ending;
 use crate::args::{Args, Command};
+use crate::reload::load::Fault;
 
 /// Carries a command out.
 pub fn dispatch(args: Args) -> Ending {
@@ -26,4 +28,14 @@ fn print(text: &str) {
 /// Prints why a command failed.
 fn complain(text: &str) {
     let _gone = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// All that is wrong with a manifest, one a line.
+fn refused(path: &str, faults: &[Fault]) -> String {
+    let mut text = format!("{path}: not taken\n");
+    for fault in faults {
+        let lines = fault.to_string().replace('\n', "\n    ");
+        let _infallible = writeln!(text, "  {lines}");
+    }
+    text
 }

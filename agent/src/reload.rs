@@ -13,8 +13,12 @@ use tokio_util::sync::CancellationToken;
 use crate::executor::Executor;
 use crate::supervise::Fault;
 
+pub mod decide;
+pub mod fixed;
+pub mod load;
 mod watch;
 
+pub use load::{Loaded, load};
 pub use watch::{Look, News, Watch};
 
 /// How often the file is looked at.
@@ -71,4 +75,4 @@ pub async fn run(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

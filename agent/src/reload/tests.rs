@@ -7,6 +7,44 @@ use parking_lot::Mutex;
 use super::*;
 use crate::entropy::Entropy;
 
+/// A manifest with everything that a test edits.
+pub(crate) const MANIFEST: &str = "\
+apiVersion: standpipe.dev/v1alpha1
+kind: DeliveryStream
+metadata:
+  name: flights
+  namespace: air
+spec:
+  desiredState: Running
+  streamName: raw
+  source:
+    type: DirectPut
+    directPut:
+      port: 8080
+      auth: {type: None}
+  wal: {capacity: 1Gi}
+  destinations:
+    - name: files
+      type: FileSystem
+      fileSystem: {directory: /out}
+      format: {type: NdJson, compression: {type: Gzip}}
+      buffering: {size: 64Ki, intervalSeconds: 5}
+  objectives: {freshnessSeconds: 90}
+";
+
+#[test]
+fn what_is_wrong_with_the_shape_comes_alone_and_the_rules_together() {
+    let faults = load(&MANIFEST.replace("port: 8080", "ports: 8080")).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].message.contains("ports"), "{}", faults[0]);
+    let faults = load(
+        &MANIFEST.replace("port: 8080", "port: 0").replace("capacity: 1Gi", "capacity: 1Mi"),
+    )
+    .unwrap_err();
+    let fields: Vec<_> = faults.iter().map(|f| f.field.as_deref()).collect();
+    assert_eq!(fields, [Some("spec.source.directPut.port"), Some("spec.wal.capacity")]);
+}
+
 /// Keeps what was taken.
 #[derive(Clone, Default)]
 struct Taken(Arc<Mutex<Vec<Result<String, String>>>>);
