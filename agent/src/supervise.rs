@@ -86,6 +86,11 @@ impl Supervisor {
             }
         }
     }
+
+    /// Resolves when no task runs any more; for after all were asked to end. Cancel safe.
+    pub async fn finished(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
 }
 
 /// Which supervised tasks have ended. Cheap to clone.
