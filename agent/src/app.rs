@@ -20,6 +20,7 @@ pub mod view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,9 @@ use serve::Signalled as _;
 use signals::Signals;
 use taker::Taker;
 use view::{Serving, View};
+
+/// How long the tasks that only tell may take to end.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Why a start failed.
 #[derive(Debug)]
@@ -91,9 +95,9 @@ pub async fn run(args: RunArgs, view: impl View) -> Ending {
     let left = || rooms::left(&observer);
     let ending =
         serve::until_end(args.drain_timeout, &mut signals, &mut supervisor, &mut rooms, left).await;
-    // the last status line and the last report say how it ended
+    // the last status line says how it ended
     stop.cancel();
-    supervisor.finished().await;
+    let _late = tokio::time::timeout(GOODBYE, supervisor.finished()).await;
     ending
 }
 
@@ -139,12 +143,15 @@ async fn start(
 }
 
 fn load(args: &RunArgs, text: &str) -> Result<Loaded, Failure> {
+    let path = args.manifest.display();
     let loaded = reload::load(text).map_err(|faults| {
-        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        Failure::usage(format!("{}: {}", args.manifest.display(), faults.join("; ")))
+        for fault in &faults {
+            tracing::error!("{path}: {fault}");
+        }
+        Failure::usage(format!("the manifest {path} is not taken, for the reasons above"))
     })?;
     for warning in &loaded.warnings {
-        tracing::warn!("{}: {warning}", args.manifest.display());
+        tracing::warn!("{path}: {warning}");
     }
     Ok(loaded)
 }
