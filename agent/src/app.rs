@@ -33,7 +33,7 @@ use crate::supervise::Supervisor;
 
 use ending::Ending;
 use observer::Observer;
-use rooms::{Rooms, Seams};
+use rooms::{Rooms, Site};
 use serve::Signalled as _;
 use signals::Signals;
 use taker::Taker;
@@ -92,10 +92,14 @@ pub async fn run(args: RunArgs, view: impl View) -> Ending {
             return ending;
         }
     };
-    let left = || rooms::left(&observer);
+    let left = || {
+        let seen = observer.observe();
+        seen.map_or(0, |seen| seen.deliveries.iter().map(|d| d.in_wal).sum())
+    };
     let ending =
         serve::until_end(args.drain_timeout, &mut signals, &mut supervisor, &mut rooms, left).await;
     // the last status line says how it ended
+    observer.enter(Phase::Stopped);
     stop.cancel();
     let _late = tokio::time::timeout(GOODBYE, supervisor.finished()).await;
     ending
@@ -109,7 +113,7 @@ async fn start(
     let text = reload::read(&args.manifest).map_err(Failure::usage)?;
     let loaded = load(args, &text)?;
     let stream = &loaded.stream;
-    let seams = Seams::of_the_machine()?;
+    let seams = rooms::seams_of_the_machine()?;
     let metrics = Metrics::new(&stream.name).map_err(Failure::bug)?;
     let append_time = metrics.append_time();
     let identity = Identity {
@@ -120,11 +124,11 @@ async fn start(
     let observer = Arc::new(Observer::new(identity, supervisor.health(), metrics));
     let stop = CancellationToken::new();
     let admin = serve_admin(args.admin_bind, &observer, supervisor, &stop).await?;
-    let (rooms, intake) =
-        Rooms::open(args, &loaded, &seams, append_time, &observer, supervisor).await?;
+    let site = Site { args, loaded: &loaded, seams: &seams, append_time, observer: &observer };
+    let (rooms, intake) = Rooms::open(site, supervisor).await?;
     let taker = Taker::new(
         stream.clone(),
-        rooms.applier(),
+        rooms.clone(),
         Arc::clone(&observer),
         Arc::clone(&seams.clock),
     );

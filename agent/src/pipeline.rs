@@ -159,7 +159,7 @@ impl Pipeline {
 
     /// Seals and delivers all that was accepted; whether nothing was left at the deadline. Intake
     /// must have ended.
-    pub async fn drain(&mut self, deadline: Instant) -> bool {
+    pub async fn drain(&self, deadline: Instant) -> bool {
         self.orders.send_modify(|orders| orders.drain = true);
         let mut snapshots = self.snapshots.clone();
         let wal = self.wal.clone();

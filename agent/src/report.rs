@@ -32,6 +32,8 @@ pub enum Phase {
     Running,
     /// A signal came: what is in the wal is delivered.
     Draining,
+    /// The wal is closed; only the last line is still to be written.
+    Stopped,
 }
 
 impl Phase {
@@ -40,6 +42,7 @@ impl Phase {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Draining => "draining",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -83,7 +86,7 @@ pub fn report(identity: &Identity, phase: Phase, seen: &Observed, sampler: &Samp
 pub fn state(phase: Phase, seen: &Observed) -> State {
     match phase {
         Phase::Starting => State::Starting,
-        Phase::Draining => State::Draining,
+        Phase::Draining | Phase::Stopped => State::Draining,
         Phase::Running if seen.deliveries.iter().any(|d| d.recovering) => State::Recovering,
         Phase::Running if seen.intake.paused => State::Paused,
         Phase::Running => State::Running,
@@ -121,7 +124,6 @@ fn delivery(now: UnixMillis, delivery: &observed::Delivery) -> Delivery {
         busy_seconds: delivery.busy_seconds,
         last_error: delivery.last_error.as_ref().map(|error| LastError {
             at: time(error.at),
-            code: error.code.clone(),
             message: error.message.clone(),
             count: error.count,
         }),

@@ -263,9 +263,15 @@ pub const INSTRUMENTS: &[Instrument] = &[
     ),
     instrument!(
         Counter,
-        "standpipe_delivery_retries_total",
-        "Deliveries of an object that were tried again",
-        |o, emit| each(o, emit, |d| d.retries)
+        "standpipe_objects_taken_total",
+        "Objects that a reader had moved or deleted before a lost reply could be looked after",
+        |o, emit| each(o, emit, |d| d.taken)
+    ),
+    instrument!(
+        Counter,
+        "standpipe_delivery_failures_total",
+        "Tries to deliver an object that failed and are made again",
+        |o, emit| each(o, emit, |d| d.failures)
     ),
     instrument!(
         Counter,

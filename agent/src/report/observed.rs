@@ -65,7 +65,10 @@ pub struct Delivery {
     /// Since the process started.
     pub objects: u64,
     pub bytes: u64,
-    pub retries: u64,
+    /// Tries that failed.
+    pub failures: u64,
+    /// Objects that a reader had moved or deleted before we could look after a lost reply (D-9.2).
+    pub taken: u64,
     pub busy_seconds: f64,
     pub last_error: Option<LastError>,
     pub problems: Vec<Problem>,
@@ -107,8 +110,6 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastError {
     pub at: UnixMillis,
-    /// Of the destination, such as `ENOSPC`.
-    pub code: String,
     pub message: String,
     /// Failed attempts since the process started.
     pub count: u64,
@@ -178,11 +179,11 @@ pub(crate) mod tests {
                 held_batches: 1,
                 objects: 9,
                 bytes: 2_048,
-                retries: 5,
+                failures: 5,
+                taken: 1,
                 busy_seconds: 1.5,
                 last_error: Some(LastError {
                     at: UnixMillis(1_700_000_009_000),
-                    code: "EROFS".to_owned(),
                     message: "could not write /out".to_owned(),
                     count: 5,
                 }),

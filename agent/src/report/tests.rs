@@ -45,6 +45,7 @@ fn the_state_is_the_phase_made_finer() {
     seen.deliveries[0].recovering = true;
     assert_eq!(state(Phase::Running, &seen), State::Recovering);
     assert_eq!(state(Phase::Draining, &seen), State::Draining);
+    assert_eq!(state(Phase::Stopped, &seen), State::Draining);
 }
 
 #[test]
