@@ -39,8 +39,8 @@ use signals::Signals;
 use taker::Taker;
 use view::{Serving, View};
 
-/// How long the tasks that only tell may take to end.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long tasks may take to end once all is decided; what they still do is for nobody.
+const GOODBYE: Duration = Duration::from_millis(200);
 
 /// Why a start failed.
 #[derive(Debug)]
@@ -50,12 +50,26 @@ struct Failure {
 }
 
 impl Failure {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`map_err` hands errors over by value"
+    )]
     fn bug(message: impl ToString) -> Self {
-        Self { ending: Ending::Bug, message: message.to_string() }
+        Self {
+            ending: Ending::Bug,
+            message: message.to_string(),
+        }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`map_err` hands errors over by value"
+    )]
     fn usage(message: impl ToString) -> Self {
-        Self { ending: Ending::Usage, message: message.to_string() }
+        Self {
+            ending: Ending::Usage,
+            message: message.to_string(),
+        }
     }
 }
 
@@ -85,7 +99,11 @@ pub async fn run(args: RunArgs, view: impl View) -> Ending {
         }
         started = start(&args, &mut supervisor, Box::new(view)) => started,
     };
-    let Started { observer, mut rooms, stop } = match started {
+    let Started {
+        observer,
+        mut rooms,
+        stop,
+    } = match started {
         Ok(started) => started,
         Err(Failure { ending, message }) => {
             tracing::error!("can't start: {message}");
@@ -96,10 +114,17 @@ pub async fn run(args: RunArgs, view: impl View) -> Ending {
         let seen = observer.observe();
         seen.map_or(0, |seen| seen.deliveries.iter().map(|d| d.in_wal).sum())
     };
-    let ending =
-        serve::until_end(args.drain_timeout, &mut signals, &mut supervisor, &mut rooms, left).await;
+    let ending = serve::until_end(
+        args.drain_timeout,
+        &mut signals,
+        &mut supervisor,
+        &mut rooms,
+        left,
+    )
+    .await;
     // the last status line says how it ended
     observer.enter(Phase::Stopped);
+    rooms.end();
     stop.cancel();
     let _late = tokio::time::timeout(GOODBYE, supervisor.finished()).await;
     ending
@@ -124,7 +149,13 @@ async fn start(
     let observer = Arc::new(Observer::new(identity, supervisor.health(), metrics));
     let stop = CancellationToken::new();
     let admin = serve_admin(args.admin_bind, &observer, supervisor, &stop).await?;
-    let site = Site { args, loaded: &loaded, seams: &seams, append_time, observer: &observer };
+    let site = Site {
+        args,
+        loaded: &loaded,
+        seams: &seams,
+        append_time,
+        observer: &observer,
+    };
     let (rooms, intake) = Rooms::open(site, supervisor).await?;
     let taker = Taker::new(
         stream.clone(),
@@ -142,8 +173,16 @@ async fn start(
     supervisor.spawn("reload", stop.clone(), watch);
     observer.enter(Phase::Running);
     view.started(&serving(args, &loaded, intake, admin));
-    supervisor.spawn("observer", stop.clone(), Arc::clone(&observer).run(view, stop.clone()));
-    Ok(Started { observer, rooms, stop })
+    supervisor.spawn(
+        "observer",
+        stop.clone(),
+        Arc::clone(&observer).run(view, stop.clone()),
+    );
+    Ok(Started {
+        observer,
+        rooms,
+        stop,
+    })
 }
 
 fn load(args: &RunArgs, text: &str) -> Result<Loaded, Failure> {
@@ -152,7 +191,9 @@ fn load(args: &RunArgs, text: &str) -> Result<Loaded, Failure> {
         for fault in &faults {
             tracing::error!("{path}: {fault}");
         }
-        Failure::usage(format!("the manifest {path} is not taken, for the reasons above"))
+        Failure::usage(format!(
+            "the manifest {path} is not taken, for the reasons above"
+        ))
     })?;
     for warning in &loaded.warnings {
         tracing::warn!("{path}: {warning}");
@@ -183,8 +224,11 @@ async fn serve_admin(
 
 fn serving(args: &RunArgs, loaded: &Loaded, intake: SocketAddr, admin: SocketAddr) -> Serving {
     let stream = &loaded.stream;
-    let roots: Vec<&str> =
-        stream.deliveries.iter().map(|d| d.data_path.destination.root.as_str()).collect();
+    let roots: Vec<&str> = stream
+        .deliveries
+        .iter()
+        .map(|d| d.data_path.destination.root.as_str())
+        .collect();
     Serving {
         stream_name: stream.stream_name.clone(),
         intake,

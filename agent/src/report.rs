@@ -73,7 +73,11 @@ pub fn report(identity: &Identity, phase: Phase, seen: &Observed, sampler: &Samp
             busy_seconds: seen.intake.busy_seconds,
             producers: seen.intake.producers.iter().map(producer).collect(),
         },
-        deliveries: seen.deliveries.iter().map(|d| delivery(seen.at, d)).collect(),
+        deliveries: seen
+            .deliveries
+            .iter()
+            .map(|d| delivery(seen.at, d))
+            .collect(),
         rates: Rates {
             over_10_seconds: rate(sampler.per_second(SHORT)),
             over_60_seconds: rate(sampler.per_second(LONG)),
@@ -93,6 +97,15 @@ pub fn state(phase: Phase, seen: &Observed) -> State {
     }
 }
 
+/// The state as the status line writes it.
+pub fn state_word(phase: Phase, seen: &Observed) -> &'static str {
+    match state(phase, seen) {
+        State::Recovering => "recovering",
+        State::Paused => "paused",
+        State::Starting | State::Running | State::Draining => phase.name(),
+    }
+}
+
 fn wal(seen: &Observed) -> Wal {
     let status = &seen.wal;
     Wal {
@@ -108,7 +121,10 @@ fn wal(seen: &Observed) -> Wal {
 }
 
 fn producer(producer: &observed::Producer) -> Producer {
-    Producer { name: producer.name.clone(), records: producer.records }
+    Producer {
+        name: producer.name.clone(),
+        records: producer.records,
+    }
 }
 
 fn delivery(now: UnixMillis, delivery: &observed::Delivery) -> Delivery {
@@ -116,7 +132,10 @@ fn delivery(now: UnixMillis, delivery: &observed::Delivery) -> Delivery {
         name: delivery.name.clone(),
         recovering: delivery.recovering,
         generation: delivery.generation,
-        accounting: Accounting { balanced: delivery.balanced(), ..delivery.accounting() },
+        accounting: Accounting {
+            balanced: delivery.balanced(),
+            ..delivery.accounting()
+        },
         freshness: freshness(now, delivery.oldest_undelivered, delivery.objective_seconds),
         open_batches: delivery.open_batches,
         sealed_batches: delivery.sealed_batches,
@@ -148,10 +167,19 @@ fn problems(seen: &Observed) -> Vec<Problem> {
         message: problem.message.clone(),
         since: time(problem.since),
     };
-    let stream = seen.spec_problems.iter().chain(&seen.wal_problems).chain(&seen.intake.problems);
+    let stream = seen
+        .spec_problems
+        .iter()
+        .chain(&seen.wal_problems)
+        .chain(&seen.intake.problems);
     let mut problems: Vec<Problem> = stream.map(|problem| told(None, problem)).collect();
     for delivery in &seen.deliveries {
-        problems.extend(delivery.problems.iter().map(|p| told(Some(&delivery.name), p)));
+        problems.extend(
+            delivery
+                .problems
+                .iter()
+                .map(|p| told(Some(&delivery.name), p)),
+        );
     }
     problems
 }
@@ -172,7 +200,10 @@ fn time(at: UnixMillis) -> String {
 }
 
 /// Not negative: clocks are set back now and then.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit into 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 fit into 2^53"
+)]
 pub fn seconds_between(from: UnixMillis, to: UnixMillis) -> f64 {
     to.0.saturating_sub(from.0).max(0) as f64 / 1_000.0
 }

@@ -39,7 +39,11 @@ async fn running(ready: Result<(), String>) -> Running {
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(server.run(Arc::new(Told { ready }), stop.clone()));
-    Running { address, stop, tasks }
+    Running {
+        address,
+        stop,
+        tasks,
+    }
 }
 
 /// Sends `head`, reads to the end of the connection.
@@ -67,8 +71,14 @@ async fn the_four_paths_answer_when_all_is_well() {
     ] {
         let reply = get_path(server.address, path).await;
         assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{path}: {reply}");
-        assert!(reply.contains(&format!("content-type: {kind}")), "{path}: {reply}");
-        assert!(reply.ends_with(&format!("\r\n\r\n{body}")), "{path}: {reply}");
+        assert!(
+            reply.contains(&format!("content-type: {kind}")),
+            "{path}: {reply}"
+        );
+        assert!(
+            reply.ends_with(&format!("\r\n\r\n{body}")),
+            "{path}: {reply}"
+        );
     }
 }
 
@@ -80,18 +90,38 @@ async fn what_is_missing_is_said_with_503() {
         assert!(reply.starts_with("HTTP/1.1 503 "), "{reply}");
         assert!(reply.ends_with("\r\n\r\nstarting\n"), "{reply}");
     }
-    assert!(get_path(server.address, "/healthz").await.starts_with("HTTP/1.1 200 "));
+    assert!(
+        get_path(server.address, "/healthz")
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
 }
 
 #[tokio::test]
 async fn nothing_else_is_served() {
     let server = running(Ok(())).await;
-    assert!(get_path(server.address, "/").await.starts_with("HTTP/1.1 404 "));
-    assert!(get_path(server.address, "/debug/pprof").await.starts_with("HTTP/1.1 404 "));
+    assert!(
+        get_path(server.address, "/")
+            .await
+            .starts_with("HTTP/1.1 404 ")
+    );
+    assert!(
+        get_path(server.address, "/debug/pprof")
+            .await
+            .starts_with("HTTP/1.1 404 ")
+    );
     let post = "POST /report HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    assert!(exchange(server.address, post).await.starts_with("HTTP/1.1 405 "));
+    assert!(
+        exchange(server.address, post)
+            .await
+            .starts_with("HTTP/1.1 405 ")
+    );
     let long = format!("/{}", "x".repeat(2 * HEAD_BYTES));
-    assert!(!get_path(server.address, &long).await.starts_with("HTTP/1.1 200 "));
+    assert!(
+        !get_path(server.address, &long)
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
 }
 
 #[tokio::test]

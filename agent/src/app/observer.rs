@@ -72,7 +72,10 @@ impl Observer {
 
     /// One look at all rooms; errors while the process starts.
     pub fn observe(&self) -> Result<Observed, String> {
-        let source = self.source.get().ok_or("starting: the wal is being opened")?;
+        let source = self
+            .source
+            .get()
+            .ok_or("starting: the wal is being opened")?;
         let mut seen = source.observe();
         seen.spec_problems.clone_from(&self.manifest.lock());
         Ok(seen)
@@ -128,7 +131,9 @@ impl Tell for Observer {
     }
 
     fn metrics(&self) -> Result<String, String> {
-        self.metrics.render(self.observe()?).map_err(|e| e.to_string())
+        self.metrics
+            .render(self.observe()?)
+            .map_err(|e| e.to_string())
     }
 
     fn report(&self) -> Result<String, String> {

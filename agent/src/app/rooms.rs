@@ -81,7 +81,13 @@ impl Rooms {
         site: Site<'_>,
         supervisor: &mut Supervisor,
     ) -> Result<(Self, SocketAddr), Failure> {
-        let Site { args, loaded, seams, append_time, observer } = site;
+        let Site {
+            args,
+            loaded,
+            seams,
+            append_time,
+            observer,
+        } = site;
         let stream = &loaded.stream;
         let stop = CancellationToken::new();
         let wal = open_wal(args, stream, seams).await?;
@@ -95,10 +101,17 @@ impl Rooms {
             origin(loaded),
         )
         .await
-        .map_err(|error| Failure { ending: Ending::WalNotOpened, message: error.to_string() })?;
-        supervisor.spawn("delivery", stop.clone(), until(stop.clone(), async move {
-            delivering.await.map_err(|error| delivery_fault(&error))
-        }));
+        .map_err(|error| Failure {
+            ending: Ending::WalNotOpened,
+            message: error.to_string(),
+        })?;
+        supervisor.spawn(
+            "delivery",
+            stop.clone(),
+            until(stop.clone(), async move {
+                delivering.await.map_err(|error| delivery_fault(&error))
+            }),
+        );
         let log = Timed::new(wal.appender(), append_time);
         let server = listen(args, stream, log, seams).await?;
         let address = server.local_addr().map_err(Failure::bug)?;
@@ -114,7 +127,10 @@ impl Rooms {
             refused: CancellationToken::new(),
             stop,
         };
-        observer.opened(Box::new(observe::Look::new(rooms.clone(), Arc::clone(&seams.clock))));
+        observer.opened(Box::new(observe::Look::new(
+            rooms.clone(),
+            Arc::clone(&seams.clock),
+        )));
         let (refuse, refused) = (rooms.refuse.clone(), rooms.refused.clone());
         supervisor.spawn("intake", rooms.refuse.clone(), async move {
             let ended = server.run(refuse).await;
@@ -123,13 +139,15 @@ impl Rooms {
         });
         Ok((rooms, address))
     }
+
+    /// Ends all tasks of the rooms, wherever they are.
+    pub(super) fn end(&self) {
+        self.refuse.cancel();
+        self.stop.cancel();
+    }
 }
 
-async fn open_wal(
-    args: &RunArgs,
-    stream: &ValidatedStream,
-    seams: &Seams,
-) -> Result<Wal, Failure> {
+async fn open_wal(args: &RunArgs, stream: &ValidatedStream, seams: &Seams) -> Result<Wal, Failure> {
     let name = format!("{}/{}", stream.namespace, stream.name);
     let mut options = wal::Options::new(name, stream.wal.capacity_bytes);
     options.force_filesystem = args.force_filesystem;
@@ -141,7 +159,10 @@ async fn open_wal(
         .blocking(move || wal::open(OsFs, &directory, &options, executor, entropy))
         .await
         .map_err(Failure::bug)?;
-    opened.map_err(|error| Failure { ending: Ending::WalNotOpened, message: error.to_string() })
+    opened.map_err(|error| Failure {
+        ending: Ending::WalNotOpened,
+        message: error.to_string(),
+    })
 }
 
 async fn listen(
@@ -157,12 +178,14 @@ async fn listen(
         source: stream.source.clone(),
         secrets_dir: PathBuf::clone(&args.secrets_dir),
     };
-    ingest::Server::bind(config, log, Arc::clone(&seams.clock)).await.map_err(|error| {
-        Failure::usage(format!(
-            "can't listen on {address} (--bind, spec.source.directPut.port): {error}; end what \
+    ingest::Server::bind(config, log, Arc::clone(&seams.clock))
+        .await
+        .map_err(|error| {
+            Failure::usage(format!(
+                "can't listen on {address} (--bind, spec.source.directPut.port): {error}; end what \
              listens there, or change the address"
-        ))
-    })
+            ))
+        })
 }
 
 /// Resolves when the wal has closed though nobody had asked it to.
@@ -201,7 +224,12 @@ fn delivery_fault(error: &DeliveryError) -> Fault {
 fn origin(loaded: &Loaded) -> Origin {
     Origin {
         generation: None,
-        reseal_requested: loaded.manifest.metadata.annotations.get(RESEAL_ANNOTATION).cloned(),
+        reseal_requested: loaded
+            .manifest
+            .metadata
+            .annotations
+            .get(RESEAL_ANNOTATION)
+            .cloned(),
     }
 }
 
@@ -212,7 +240,8 @@ impl Apply for Rooms {
         *self.objective.lock() = stream.objectives.freshness_seconds;
         self.intake.set_limits(stream.source.limits);
         self.intake.set_auth(stream.source.auth.clone());
-        self.intake.set_paused(stream.desired_state == DesiredState::Paused);
+        self.intake
+            .set_paused(stream.desired_state == DesiredState::Paused);
         Ok(())
     }
 }

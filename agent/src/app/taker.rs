@@ -8,9 +8,9 @@ use crds::validate::ValidatedStream;
 
 use super::observer::Observer;
 use crate::clock::WallClock;
+use crate::reload::Take;
 use crate::reload::decide::{Decision, Reason, decide, problems};
 use crate::reload::load::{Fault, Loaded};
-use crate::reload::Take;
 
 #[cfg(test)]
 mod tests;
@@ -38,14 +38,20 @@ impl<A: Apply> Taker<A> {
         observer: Arc<Observer>,
         clock: Arc<dyn WallClock>,
     ) -> Self {
-        Self { in_force, rooms, observer, clock }
+        Self {
+            in_force,
+            rooms,
+            observer,
+            clock,
+        }
     }
 
     fn keep(&self, reason: Reason, faults: &[Fault]) {
         for fault in faults {
             tracing::warn!(?reason, "the changed manifest is not taken: {fault}");
         }
-        self.observer.manifest_problems(problems(reason, faults, self.clock.now()));
+        self.observer
+            .manifest_problems(problems(reason, faults, self.clock.now()));
     }
 }
 

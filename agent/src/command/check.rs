@@ -47,22 +47,42 @@ fn effective(stream: &ValidatedStream) -> Vec<(String, String)> {
     let mut values = vec![
         ("metadata.name".to_owned(), stream.name.clone()),
         ("metadata.namespace".to_owned(), stream.namespace.clone()),
-        ("spec.desiredState".to_owned(), format!("{:?}", stream.desired_state)),
+        (
+            "spec.desiredState".to_owned(),
+            format!("{:?}", stream.desired_state),
+        ),
         ("spec.streamName".to_owned(), stream.stream_name.clone()),
     ];
     let mut put = |field: &str, value: String| values.push((format!("spec.{field}"), value));
     put("source.directPut.port", stream.source.port.to_string());
     match &stream.source.auth {
         ValidatedAuth::None => put("source.directPut.auth.type", "None".to_owned()),
-        ValidatedAuth::Bearer { secret_name, secret_key } => {
+        ValidatedAuth::Bearer {
+            secret_name,
+            secret_key,
+        } => {
             put("source.directPut.auth.type", "Bearer".to_owned());
-            put("source.directPut.auth.bearer.secret.name", secret_name.clone());
-            put("source.directPut.auth.bearer.secret.key", secret_key.clone());
+            put(
+                "source.directPut.auth.bearer.secret.name",
+                secret_name.clone(),
+            );
+            put(
+                "source.directPut.auth.bearer.secret.key",
+                secret_key.clone(),
+            );
         }
     }
-    put("source.directPut.limits.requestBytes", display(limits.request_bytes));
-    put("source.directPut.limits.connections", limits.connections.to_string());
-    let per_second = limits.bytes_per_second.map_or_else(|| "no limit".to_owned(), display);
+    put(
+        "source.directPut.limits.requestBytes",
+        display(limits.request_bytes),
+    );
+    put(
+        "source.directPut.limits.connections",
+        limits.connections.to_string(),
+    );
+    let per_second = limits
+        .bytes_per_second
+        .map_or_else(|| "no limit".to_owned(), display);
     put("source.directPut.limits.bytesPerSecond", per_second);
     put("wal.ack", format!("{:?}", stream.wal.ack));
     put("wal.capacity", display(stream.wal.capacity_bytes));
@@ -72,10 +92,16 @@ fn effective(stream: &ValidatedStream) -> Vec<(String, String)> {
         }
         let path = &delivery.data_path;
         for (step, processor) in path.processors.iter().enumerate() {
-            put(&format!("processors[{step}].type"), format!("{processor:?}"));
+            put(
+                &format!("processors[{step}].type"),
+                format!("{processor:?}"),
+            );
         }
         put("errorOutput.type", format!("{:?}", path.error_output.kind));
-        put("errorOutput.fileSystem.directory", path.error_output.root.clone());
+        put(
+            "errorOutput.fileSystem.directory",
+            path.error_output.root.clone(),
+        );
         put("errorOutput.prefix", path.error_output.prefix.clone());
     }
     let objective = stream.objectives.freshness_seconds;
@@ -103,7 +129,10 @@ fn delivery_values(delivery: &ValidatedDelivery) -> Vec<(&'static str, String)> 
         }
     }
     values.push(("buffering.size", display(delivery.buffering.size_bytes)));
-    values.push(("buffering.intervalSeconds", delivery.buffering.interval_seconds.to_string()));
+    values.push((
+        "buffering.intervalSeconds",
+        delivery.buffering.interval_seconds.to_string(),
+    ));
     values.push(("concurrency", delivery.concurrency.to_string()));
     values
 }
@@ -126,7 +155,9 @@ mod tests {
     fn the_exit_code_says_whether_it_can_be_taken() {
         let directory = tempfile::tempdir().unwrap();
         let manifest: PathBuf = directory.path().join("stream.yaml");
-        let args = CheckArgs { manifest: manifest.clone() };
+        let args = CheckArgs {
+            manifest: manifest.clone(),
+        };
         assert_eq!(check(&args), Ending::Usage, "no file");
         std::fs::write(&manifest, MANIFEST.replace("port: 8080", "port: 0")).unwrap();
         assert_eq!(check(&args), Ending::Usage, "a broken rule");

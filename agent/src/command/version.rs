@@ -10,7 +10,10 @@ pub(super) fn version() -> Ending {
 }
 
 fn text() -> String {
-    format!("standpipe-agent {}\ntakes {API_VERSION} {KIND}\n", env!("CARGO_PKG_VERSION"))
+    format!(
+        "standpipe-agent {}\ntakes {API_VERSION} {KIND}\n",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 #[cfg(test)]
@@ -21,7 +24,10 @@ mod tests {
     fn it_names_the_program_and_the_api() {
         let text = text();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], concat!("standpipe-agent ", env!("CARGO_PKG_VERSION")));
+        assert_eq!(
+            lines[0],
+            concat!("standpipe-agent ", env!("CARGO_PKG_VERSION"))
+        );
         assert_eq!(lines[1], "takes standpipe.dev/v1alpha1 DeliveryStream");
     }
 }

@@ -33,7 +33,10 @@ pub fn decide(in_force: &ValidatedStream, content: Result<&str, &str>) -> Decisi
     let text = match content {
         Ok(text) => text,
         Err(why) => {
-            let fault = Fault { field: None, message: why.to_owned() };
+            let fault = Fault {
+                field: None,
+                message: why.to_owned(),
+            };
             return keep(Reason::ManifestUnreadable, vec![fault]);
         }
     };
@@ -55,7 +58,10 @@ pub fn problems(reason: Reason, faults: &[Fault], since: UnixMillis) -> Vec<Prob
     let told = |fault: &Fault| Problem {
         reason: format!("{reason:?}"),
         field: fault.field.clone(),
-        message: format!("{}; the manifest that was in force before stays", fault.message),
+        message: format!(
+            "{}; the manifest that was in force before stays",
+            fault.message
+        ),
         since,
     };
     faults.iter().map(told).collect()
@@ -73,7 +79,9 @@ mod tests {
     #[test]
     fn a_good_manifest_is_applied_the_one_in_force_included() {
         for text in [MANIFEST, &MANIFEST.replace("/out", "/elsewhere")] {
-            let Decision::Apply(loaded) = decided(Ok(text)) else { panic!("{text}") };
+            let Decision::Apply(loaded) = decided(Ok(text)) else {
+                panic!("{text}")
+            };
             assert_eq!(*loaded, load(text).unwrap());
         }
     }
@@ -88,7 +96,9 @@ mod tests {
             (Ok(zero.as_str()), Reason::SpecInvalid),
             (Ok(port.as_str()), Reason::SpecRefused),
         ] {
-            let Decision::Keep { reason, faults } = decided(content) else { panic!("{content:?}") };
+            let Decision::Keep { reason, faults } = decided(content) else {
+                panic!("{content:?}")
+            };
             assert_eq!(reason, wanted, "{content:?}");
             assert_eq!(faults.len(), 1, "{faults:?}");
         }
@@ -97,12 +107,20 @@ mod tests {
     #[test]
     fn a_problem_names_reason_field_and_what_stays() {
         let port = MANIFEST.replace("port: 8080", "port: 8090");
-        let Decision::Keep { reason, faults } = decided(Ok(&port)) else { panic!() };
+        let Decision::Keep { reason, faults } = decided(Ok(&port)) else {
+            panic!()
+        };
         let problems = problems(reason, &faults, UnixMillis(3));
-        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        let [problem] = &problems[..] else {
+            panic!("{problems:?}")
+        };
         assert_eq!(problem.reason, "SpecRefused");
         assert_eq!(problem.field.as_deref(), Some("spec.source.directPut.port"));
-        assert!(problem.message.ends_with("the manifest that was in force before stays"));
+        assert!(
+            problem
+                .message
+                .ends_with("the manifest that was in force before stays")
+        );
         assert_eq!(problem.since, UnixMillis(3));
     }
 }

@@ -39,7 +39,11 @@ pub fn refusals(old: &ValidatedStream, new: &ValidatedStream) -> Vec<Fault> {
     );
     for (index, (old, new)) in old.deliveries.iter().zip(&new.deliveries).enumerate() {
         let kind = |kind| format!("{kind:?}");
-        same(&format!("spec.destinations[{index}].name"), &old.name, &new.name);
+        same(
+            &format!("spec.destinations[{index}].name"),
+            &old.name,
+            &new.name,
+        );
         same(
             &format!("spec.destinations[{index}].type"),
             &kind(old.data_path.destination.kind),
@@ -72,20 +76,47 @@ mod tests {
     fn what_a_process_stands_on_is_refused_with_its_field() {
         let old = load(MANIFEST).unwrap().stream;
         for (from, to, field, found) in [
-            ("name: flights\n", "name: trains\n", "metadata.name", "trains"),
-            ("namespace: air", "namespace: rail", "metadata.namespace", "rail"),
-            ("streamName: raw", "streamName: cooked", "spec.streamName", "cooked"),
-            ("port: 8080", "port: 8090", "spec.source.directPut.port", "8090"),
+            (
+                "name: flights\n",
+                "name: trains\n",
+                "metadata.name",
+                "trains",
+            ),
+            (
+                "namespace: air",
+                "namespace: rail",
+                "metadata.namespace",
+                "rail",
+            ),
+            (
+                "streamName: raw",
+                "streamName: cooked",
+                "spec.streamName",
+                "cooked",
+            ),
+            (
+                "port: 8080",
+                "port: 8090",
+                "spec.source.directPut.port",
+                "8090",
+            ),
             (
                 "auth: {type: None}",
                 "auth: {type: Bearer, bearer: {secret: {name: a, key: b}}}",
                 "spec.source.directPut.auth.type",
                 "Bearer",
             ),
-            ("name: files", "name: lake", "spec.destinations[0].name", "lake"),
+            (
+                "name: files",
+                "name: lake",
+                "spec.destinations[0].name",
+                "lake",
+            ),
         ] {
             let faults = refusals(&old, &edited(from, to));
-            let [fault] = &faults[..] else { panic!("{to}: {faults:?}") };
+            let [fault] = &faults[..] else {
+                panic!("{to}: {faults:?}")
+            };
             assert_eq!(fault.field.as_deref(), Some(field));
             assert!(fault.message.contains(found), "{fault}");
         }
@@ -115,7 +146,10 @@ mod tests {
         let fields: Vec<_> = refusals(&old, &new).into_iter().map(|f| f.field).collect();
         assert_eq!(
             fields,
-            [Some("spec.streamName".to_owned()), Some("spec.source.directPut.port".to_owned())]
+            [
+                Some("spec.streamName".to_owned()),
+                Some("spec.source.directPut.port".to_owned())
+            ]
         );
     }
 }

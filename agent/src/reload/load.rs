@@ -33,10 +33,17 @@ impl std::fmt::Display for Fault {
 /// Parses and validates. What is wrong with the shape comes alone, rule violations come together.
 pub fn load(text: &str) -> Result<Loaded, Vec<Fault>> {
     let manifest = manifest::parse(text).map_err(|error| {
-        vec![Fault { field: None, message: error.to_string() }]
+        vec![Fault {
+            field: None,
+            message: error.to_string(),
+        }]
     })?;
     match validate(&manifest) {
-        Ok(valid) => Ok(Loaded { manifest, stream: valid.stream, warnings: valid.warnings }),
+        Ok(valid) => Ok(Loaded {
+            manifest,
+            stream: valid.stream,
+            warnings: valid.warnings,
+        }),
         Err(problems) => Err(problems
             .iter()
             .map(|problem| Fault {

@@ -38,11 +38,19 @@ fn what_is_wrong_with_the_shape_comes_alone_and_the_rules_together() {
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].message.contains("ports"), "{}", faults[0]);
     let faults = load(
-        &MANIFEST.replace("port: 8080", "port: 0").replace("capacity: 1Gi", "capacity: 1Mi"),
+        &MANIFEST
+            .replace("port: 8080", "port: 0")
+            .replace("capacity: 1Gi", "capacity: 1Mi"),
     )
     .unwrap_err();
     let fields: Vec<_> = faults.iter().map(|f| f.field.as_deref()).collect();
-    assert_eq!(fields, [Some("spec.source.directPut.port"), Some("spec.wal.capacity")]);
+    assert_eq!(
+        fields,
+        [
+            Some("spec.source.directPut.port"),
+            Some("spec.wal.capacity")
+        ]
+    );
 }
 
 /// Keeps what was taken.
@@ -57,12 +65,22 @@ impl Take for Taken {
 }
 
 /// Runs the watch for some looks at a file that `change` changes before each.
-async fn looks(path: &Path, count: u32, mut change: impl FnMut(u32)) -> Vec<Result<String, String>> {
+async fn looks(
+    path: &Path,
+    count: u32,
+    mut change: impl FnMut(u32),
+) -> Vec<Result<String, String>> {
     let taken = Taken::default();
     let stop = CancellationToken::new();
     let watch = Watch::new(&read(path).unwrap());
     let executor = Executor::inline(Entropy::from_seed(1));
-    let running = run(path.to_owned(), watch, executor, taken.clone(), stop.clone());
+    let running = run(
+        path.to_owned(),
+        watch,
+        executor,
+        taken.clone(),
+        stop.clone(),
+    );
     tokio::pin!(running);
     for look in 0..count {
         change(look);
@@ -112,7 +130,10 @@ async fn a_file_that_goes_away_is_told_once_and_its_return_too() {
     let [Err(gone), Ok(back)] = &taken[..] else {
         panic!("{taken:?}")
     };
-    assert!(gone.contains("stream.yaml") && gone.contains("No such file"), "{gone}");
+    assert!(
+        gone.contains("stream.yaml") && gone.contains("No such file"),
+        "{gone}"
+    );
     assert_eq!(back, "one");
 }
 

@@ -78,6 +78,7 @@ fn per_second(from: u64, to: u64, seconds: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "small whole numbers are exact")]
 mod tests {
     use super::*;
 

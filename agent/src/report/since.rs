@@ -47,9 +47,17 @@ impl Since {
         let known = std::mem::take(&mut self.0);
         seen.into_iter()
             .map(|(reason, message)| {
-                let since = known.iter().find(|(r, _)| *r == reason).map_or(now, |(_, at)| *at);
+                let since = known
+                    .iter()
+                    .find(|(r, _)| *r == reason)
+                    .map_or(now, |(_, at)| *at);
                 self.0.push((reason, since));
-                Problem { reason: reason.to_owned(), field: None, message, since }
+                Problem {
+                    reason: reason.to_owned(),
+                    field: None,
+                    message,
+                    since,
+                }
             })
             .collect()
     }
@@ -61,7 +69,10 @@ mod tests {
     use crate::report::observed::tests::example;
 
     fn reasons(status: &WalStatus) -> Vec<&'static str> {
-        wal_problems(status).into_iter().map(|(reason, _)| reason).collect()
+        wal_problems(status)
+            .into_iter()
+            .map(|(reason, _)| reason)
+            .collect()
     }
 
     #[test]
@@ -81,7 +92,11 @@ mod tests {
         let mut since = Since::default();
         let mut at = |now, reasons: &[&'static str]| -> Vec<i64> {
             let seen = reasons.iter().map(|r| (*r, format!("at {now}"))).collect();
-            since.update(UnixMillis(now), seen).iter().map(|p| p.since.0).collect()
+            since
+                .update(UnixMillis(now), seen)
+                .iter()
+                .map(|p| p.since.0)
+                .collect()
         };
         assert_eq!(at(1, &["A"]), [1]);
         assert_eq!(at(2, &["B", "A"]), [2, 1]);

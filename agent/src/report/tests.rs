@@ -30,7 +30,10 @@ fn sampler() -> Sampler {
 #[test]
 fn the_report_is_the_golden_one() {
     let mut report = report(&identity(), Phase::Running, &example(), &sampler());
-    assert_eq!(std::mem::take(&mut report.version), env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        std::mem::take(&mut report.version),
+        env!("CARGO_PKG_VERSION")
+    );
     let json = serde_json::to_string_pretty(&report).unwrap() + "\n";
     assert_eq!(json, include_str!("tests/report.json"), "\n{json}");
 }
@@ -42,6 +45,8 @@ fn the_state_is_the_phase_made_finer() {
     assert_eq!(state(Phase::Running, &seen), State::Running);
     seen.intake.paused = true;
     assert_eq!(state(Phase::Running, &seen), State::Paused);
+    assert_eq!(state_word(Phase::Running, &seen), "paused");
+    assert_eq!(state_word(Phase::Stopped, &seen), "stopped");
     seen.deliveries[0].recovering = true;
     assert_eq!(state(Phase::Running, &seen), State::Recovering);
     assert_eq!(state(Phase::Draining, &seen), State::Draining);
@@ -71,7 +76,10 @@ fn freshness_is_an_age_that_is_never_negative_and_is_held_against_the_objective(
     assert_eq!(told(None, None), (0.0, None));
     assert_eq!(told(None, Some(60)), (0.0, Some(true)));
     assert_eq!(told(Some(UnixMillis(40_000)), Some(60)), (60.0, Some(true)));
-    assert_eq!(told(Some(UnixMillis(39_999)), Some(60)), (60.001, Some(false)));
+    assert_eq!(
+        told(Some(UnixMillis(39_999)), Some(60)),
+        (60.001, Some(false))
+    );
     assert_eq!(told(Some(UnixMillis(100_001)), Some(60)), (0.0, Some(true)));
 }
 
@@ -88,8 +96,11 @@ fn problems_of_all_rooms_come_together_the_manifests_first() {
     seen.wal_problems = vec![problem("WalFull")];
     seen.intake.problems = vec![problem("SecretMissing")];
     let report = report(&identity(), Phase::Running, &seen, &Sampler::default());
-    let told: Vec<_> =
-        report.problems.iter().map(|p| (p.reason.as_str(), p.delivery.as_deref())).collect();
+    let told: Vec<_> = report
+        .problems
+        .iter()
+        .map(|p| (p.reason.as_str(), p.delivery.as_deref()))
+        .collect();
     assert_eq!(
         told,
         [

@@ -24,7 +24,12 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) fn new(rooms: Rooms, clock: Arc<dyn WallClock>) -> Self {
-        Self { rooms, clock, since: Mutex::default(), intake_since: Mutex::default() }
+        Self {
+            rooms,
+            clock,
+            since: Mutex::default(),
+            intake_since: Mutex::default(),
+        }
     }
 }
 
@@ -49,7 +54,10 @@ impl Source for Look {
 }
 
 fn seen_intake(at: UnixMillis, told: ingest::Snapshot, since: &mut Since) -> Intake {
-    let problems = told.problems.into_iter().map(|message| ("IntakeMisconfigured", message));
+    let problems = told
+        .problems
+        .into_iter()
+        .map(|message| ("IntakeMisconfigured", message));
     Intake {
         paused: told.paused,
         records: told.records,

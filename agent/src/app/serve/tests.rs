@@ -88,7 +88,10 @@ async fn a_drain_that_runs_out_of_time_ends_with_5() {
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_ends_at_once_with_what_is_left() {
     let two = [(0, Signal::Terminate), (2, Signal::Interrupt)];
-    assert_eq!(run(&two, None, 1_000 * SECOND, 7).await, (Ending::RecordsLeft, 2));
+    assert_eq!(
+        run(&two, None, 1_000 * SECOND, 7).await,
+        (Ending::RecordsLeft, 2)
+    );
     assert_eq!(run(&two, None, 1_000 * SECOND, 0).await, (Ending::Done, 2));
 }
 
@@ -99,6 +102,9 @@ async fn a_failed_wal_ends_with_4_and_a_bug_with_1_whenever_it_comes() {
     let signal = [(1, Signal::Interrupt)];
     assert_eq!(run(&[], wal(5), SECOND, 9).await, (Ending::WalFailed, 5));
     assert_eq!(run(&[], bug(5), SECOND, 9).await, (Ending::Bug, 5));
-    assert_eq!(run(&signal, wal(4), 9 * SECOND, 9).await, (Ending::WalFailed, 4));
+    assert_eq!(
+        run(&signal, wal(4), 9 * SECOND, 9).await,
+        (Ending::WalFailed, 4)
+    );
     assert_eq!(run(&signal, bug(4), 9 * SECOND, 9).await, (Ending::Bug, 4));
 }

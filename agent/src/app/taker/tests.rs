@@ -18,7 +18,10 @@ struct Rooms(Arc<Mutex<Vec<ValidatedStream>>>);
 impl Apply for Rooms {
     async fn apply(&mut self, loaded: &Loaded) -> Result<(), Vec<Fault>> {
         if loaded.stream.desired_state == crds::validate::DesiredState::Paused {
-            return Err(vec![Fault { field: Some("spec.desiredState".into()), message: "no".into() }]);
+            return Err(vec![Fault {
+                field: Some("spec.desiredState".into()),
+                message: "no".into(),
+            }]);
         }
         self.0.lock().push(loaded.stream.clone());
         Ok(())
@@ -33,18 +36,29 @@ impl Source for Rooms {
 
 fn taker() -> (Taker<Rooms>, Rooms, Arc<Observer>) {
     let rooms = Rooms::default();
-    let identity = Identity { namespace: "n".into(), name: "s".into(), stream_name: "s".into() };
+    let identity = Identity {
+        namespace: "n".into(),
+        name: "s".into(),
+        stream_name: "s".into(),
+    };
     let observer = Observer::new(identity, Health::default(), Metrics::new("s").unwrap());
     observer.opened(Box::new(rooms.clone()));
     let observer = Arc::new(observer);
     let clock = Arc::new(ManualClock::new(UnixMillis(5)));
     let in_force = load(MANIFEST).unwrap().stream;
-    (Taker::new(in_force, rooms.clone(), Arc::clone(&observer), clock), rooms, observer)
+    (
+        Taker::new(in_force, rooms.clone(), Arc::clone(&observer), clock),
+        rooms,
+        observer,
+    )
 }
 
 fn reasons(observer: &Observer) -> Vec<String> {
     let seen = observer.observe().unwrap();
-    seen.spec_problems.into_iter().map(|problem| problem.reason).collect()
+    seen.spec_problems
+        .into_iter()
+        .map(|problem| problem.reason)
+        .collect()
 }
 
 #[tokio::test]
@@ -64,7 +78,10 @@ async fn a_manifest_that_is_not_taken_reaches_no_room() {
     for (content, reason) in [
         (Err("gone"), "ManifestUnreadable"),
         (Ok("{"), "SpecInvalid"),
-        (Ok(&*MANIFEST.replace("port: 8080", "port: 8090")), "SpecRefused"),
+        (
+            Ok(&*MANIFEST.replace("port: 8080", "port: 8090")),
+            "SpecRefused",
+        ),
     ] {
         taker.take(content).await;
         assert_eq!(reasons(&observer), [reason]);

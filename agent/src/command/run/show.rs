@@ -7,9 +7,9 @@ use super::status::{Plain, line};
 use crate::app::screen::Screen;
 use crate::app::view::{Serving, View};
 use crate::args::StatusMode;
-use crate::report::Phase;
 use crate::report::observed::Observed;
 use crate::report::sampler::PerSecond;
+use crate::report::{Phase, state_word};
 
 /// How it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,11 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn new(screen: Screen, mode: Mode) -> Self {
-        Self { screen, mode, plain: Plain::default() }
+        Self {
+            screen,
+            mode,
+            plain: Plain::default(),
+        }
     }
 }
 
@@ -62,10 +66,11 @@ impl View for Show {
     }
 
     fn show(&mut self, phase: Phase, seen: &Observed, rate: &PerSecond) {
-        let line = || line(phase.name(), seen, rate);
+        let state = state_word(phase, seen);
+        let line = || line(state, seen, rate);
         let _gone = match self.mode {
             Mode::Live => self.screen.status(&line()),
-            Mode::Plain if self.plain.due(Instant::now(), phase.name(), seen) => {
+            Mode::Plain if self.plain.due(Instant::now(), state, seen) => {
                 self.screen.print(&(line() + "\n"))
             }
             Mode::Plain | Mode::None => Ok(()),
@@ -105,7 +110,10 @@ mod tests {
         assert_eq!(shown(Mode::None), "");
         let plain = shown(Mode::Plain);
         assert_eq!(plain.lines().count(), 1, "{plain}");
-        assert!(plain.starts_with("running | ") && plain.ends_with('\n'), "{plain}");
+        assert!(
+            plain.starts_with("running | ") && plain.ends_with('\n'),
+            "{plain}"
+        );
         let live = shown(Mode::Live);
         assert_eq!(live.matches("running | ").count(), 2, "redrawn: {live}");
         assert!(!live.contains('\n'), "{live}");

@@ -44,11 +44,18 @@ pub(super) fn line(state: &str, seen: &Observed, rate: &PerSecond) -> String {
 
 fn problems(seen: &Observed) -> impl Iterator<Item = &Problem> {
     let deliveries = seen.deliveries.iter().flat_map(|d| &d.problems);
-    seen.spec_problems.iter().chain(deliveries).chain(&seen.intake.problems)
+    seen.spec_problems
+        .iter()
+        .chain(deliveries)
+        .chain(&seen.intake.problems)
 }
 
 fn freshness(seen: &Observed) -> String {
-    let oldest: Option<UnixMillis> = seen.deliveries.iter().filter_map(|d| d.oldest_undelivered).min();
+    let oldest: Option<UnixMillis> = seen
+        .deliveries
+        .iter()
+        .filter_map(|d| d.oldest_undelivered)
+        .min();
     match oldest {
         None => "all delivered".to_owned(),
         Some(oldest) => {
@@ -96,9 +103,15 @@ impl Plain {
     pub(super) fn due(&mut self, now: Instant, state: &str, seen: &Observed) -> bool {
         let shown = Shown {
             state: state.to_owned(),
-            problems: problems(seen).map(|p| (p.reason.clone(), p.message.clone())).collect(),
+            problems: problems(seen)
+                .map(|p| (p.reason.clone(), p.message.clone()))
+                .collect(),
             accepted: seen.deliveries.iter().map(|d| d.accepted).sum(),
-            ended: seen.deliveries.iter().map(|d| d.accepted - d.in_wal.min(d.accepted)).sum(),
+            ended: seen
+                .deliveries
+                .iter()
+                .map(|d| d.accepted - d.in_wal.min(d.accepted))
+                .sum(),
         };
         let due = self.last.as_ref().is_none_or(|(at, last)| {
             last.state != shown.state
