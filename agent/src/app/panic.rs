@@ -36,3 +36,51 @@ fn message(info: &PanicHookInfo<'_>) -> String {
     let text = info.payload_as_str().unwrap_or("no message");
     escape(text).chars().take(500).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::app::logging;
+    use crate::app::screen::Screen;
+    use crate::args::{LogFormat, LogLevel};
+
+    const CHILD: &str = "STANDPIPE_TEST_PANICS";
+    const NAME: &str =
+        "app::panic::tests::a_panic_on_any_thread_is_logged_in_one_line_and_ends_with_1";
+
+    /// Runs itself once more, as a process that panics.
+    #[test]
+    fn a_panic_on_any_thread_is_logged_in_one_line_and_ends_with_1() {
+        if std::env::var_os(CHILD).is_some() {
+            let screen = Screen::standard();
+            let log = logging::subscriber(LogFormat::Json, LogLevel::Error, screen);
+            tracing::subscriber::set_global_default(log).unwrap();
+            install();
+            let panicking = std::thread::spawn(|| panic!("a test's\n\u{1b}[2Kpanic"));
+            panicking.join().unwrap_err();
+            return;
+        }
+        let ended = Command::new(std::env::current_exe().unwrap())
+            .args([NAME, "--exact", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let log = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{log}");
+        let line = log
+            .lines()
+            .find(|line| line.contains("a bug ended the process"))
+            .unwrap();
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            event["message"],
+            "a bug ended the process: a test's\\u000a\\u001b[2Kpanic"
+        );
+        assert!(
+            event["place"].as_str().unwrap().contains("panic.rs:"),
+            "{line}"
+        );
+    }
+}

@@ -19,21 +19,21 @@ pub(super) fn line(state: &str, seen: &Observed, rate: &PerSecond) -> String {
         seen.deliveries.iter().map(count).sum()
     };
     let mut line = format!(
-        "{state} | {}/s in, {}B/s | {} | in the wal {} ({} %) | delivered {}",
-        scaled(rate.records_in),
-        scaled(rate.bytes_in),
+        "{state} | {} records/s, {}B/s | {} | in the wal {} ({} %) | delivered {}",
+        scaled(rate.records_in, ""),
+        scaled(rate.bytes_in, " "),
         freshness(seen),
         sum(|d| d.in_wal),
         percent(seen.wal.used_bytes, seen.wal.capacity_bytes),
         sum(|d| d.counts.delivered),
     );
     for (count, what) in [
-        (sum(|d| d.counts.error_output), "to the error output"),
+        (sum(|d| d.counts.error_output), "error output"),
         (sum(|d| d.counts.lost), "LOST"),
-        (sum(|d| d.held_batches), "batches held"),
+        (sum(|d| d.held_batches), "held batches"),
     ] {
         if count > 0 {
-            let _infallible = write!(line, " | {count} {what}");
+            let _infallible = write!(line, " | {what} {count}");
         }
     }
     if let Some(problem) = problems(seen).next() {
@@ -65,13 +65,13 @@ fn freshness(seen: &Observed) -> String {
     }
 }
 
-/// Such as `7`, `1.2 k`, `34.5 M`.
-fn scaled(value: f64) -> String {
+/// Such as `7`, `1.2k`, `34.5M`, with `space` before the letter.
+fn scaled(value: f64, space: &str) -> String {
     match value {
-        v if v < 1_000.0 => format!("{v:.0} "),
-        v if v < 1_000_000.0 => format!("{:.1} k", v / 1_000.0),
-        v if v < 1_000_000_000.0 => format!("{:.1} M", v / 1_000_000.0),
-        v => format!("{:.1} G", v / 1_000_000_000.0),
+        v if v < 1_000.0 => format!("{v:.0}{space}"),
+        v if v < 1_000_000.0 => format!("{:.1}{space}k", v / 1_000.0),
+        v if v < 1_000_000_000.0 => format!("{:.1}{space}M", v / 1_000_000.0),
+        v => format!("{:.1}{space}G", v / 1_000_000_000.0),
     }
 }
 
@@ -139,8 +139,8 @@ mod tests {
         };
         assert_eq!(
             line("running", &example(), &rate),
-            "running | 12.3 k/s in, 2.5 MB/s | oldest 10.5 s | in the wal 15 (0 %) | delivered 80 | \
-             4 to the error output | 1 LOST | 1 batches held | DestinationNotWritable: could not write /out"
+            "running | 12.3k records/s, 2.5 MB/s | oldest 10.5 s | in the wal 15 (0 %) | delivered 80 | \
+             error output 4 | LOST 1 | held batches 1 | DestinationNotWritable: could not write /out"
         );
     }
 
@@ -153,7 +153,7 @@ mod tests {
         };
         assert_eq!(
             line("running", &seen, &PerSecond::default()),
-            "running | 0 /s in, 0 B/s | all delivered | in the wal 0 (0 %) | delivered 0"
+            "running | 0 records/s, 0 B/s | all delivered | in the wal 0 (0 %) | delivered 0"
         );
     }
 
