@@ -5,6 +5,10 @@ use crate::wal::WalStatus;
 
 use super::observed::Problem;
 
+/// The largest record batch of the Firehose API in bytes: with less room than this producers are
+/// refused, if not all of them.
+const LARGEST_BATCH: u64 = 4 * 1024 * 1024;
+
 /// What a wal's status says that a person should know, by reason.
 pub fn wal_problems(status: &WalStatus) -> Vec<(&'static str, String)> {
     let mut problems = Vec::new();
@@ -19,7 +23,7 @@ pub fn wal_problems(status: &WalStatus) -> Vec<(&'static str, String)> {
                 .to_owned(),
         ));
     }
-    if status.used_bytes >= status.capacity_bytes {
+    if status.capacity_bytes.saturating_sub(status.used_bytes) < LARGEST_BATCH {
         problems.push((
             "WalFull",
             format!(
@@ -81,7 +85,9 @@ mod tests {
         assert_eq!(reasons(&status), Vec::<&str>::new());
         status.pressure = true;
         assert_eq!(reasons(&status), ["WalPressure"]);
-        status.used_bytes = status.capacity_bytes;
+        status.used_bytes = status.capacity_bytes - LARGEST_BATCH;
+        assert_eq!(reasons(&status), ["WalPressure"]);
+        status.used_bytes += 1;
         status.reserve_low = true;
         status.failing = Some("sync: EIO".to_owned());
         assert_eq!(reasons(&status), ["WalFailing", "WalReserveLow", "WalFull"]);
