@@ -199,8 +199,6 @@ pub struct Problem {
 #[serde(rename_all = "camelCase")]
 pub struct LastError {
     pub at: String,
-    /// Of the destination, such as `ENOSPC`.
-    pub code: String,
     pub message: String,
     pub count: u64,
 }
