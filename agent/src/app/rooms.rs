@@ -23,6 +23,7 @@ use crate::executor::Executor;
 use crate::fs::os::OsFs;
 use crate::ingest;
 use crate::metrics::AppendTime;
+use crate::object::ShardId;
 use crate::pipeline::{Origin, Pipeline};
 use crate::reload::Loaded;
 use crate::reload::load::Fault as Refusal;
@@ -113,7 +114,7 @@ impl Rooms {
             }),
         );
         let log = Timed::new(wal.appender(), append_time);
-        let server = listen(args, stream, log, seams).await?;
+        let server = listen(args, stream, wal.status().shard, log, seams).await?;
         let address = server.local_addr().map_err(Failure::bug)?;
         let intake = server.handle();
         intake.set_paused(stream.desired_state == DesiredState::Paused);
@@ -168,6 +169,7 @@ async fn open_wal(args: &RunArgs, stream: &ValidatedStream, seams: &Seams) -> Re
 async fn listen(
     args: &RunArgs,
     stream: &ValidatedStream,
+    shard: ShardId,
     log: Timed,
     seams: &Seams,
 ) -> Result<ingest::Server<Timed>, Failure> {
@@ -175,6 +177,7 @@ async fn listen(
     let config = ingest::Config {
         address,
         stream_name: stream.stream_name.clone(),
+        shard,
         source: stream.source.clone(),
         secrets_dir: PathBuf::clone(&args.secrets_dir),
     };

@@ -11,6 +11,9 @@ use super::snapshot::{Problem, Snapshot, Whereabouts, older};
 use super::start::LOG_RETRY;
 use super::{Delivery, DeliveryError, Stage};
 
+/// What is told is never older than this.
+const TELL_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+
 impl Delivery {
     /// Delivers until the wal closes or something can't go on. Dropping the future at any point
     /// loses nothing: what is durable says where to go on.
@@ -142,7 +145,12 @@ impl Delivery {
                 Stage::Ready | Stage::Busy | Stage::Held => None,
             });
         let retried = retried.min().filter(|_| free);
-        [aged, retried, self.seal_again].into_iter().flatten().min()
+        // at the latest soon enough for what is told to be true (I-12)
+        let told = Some(now + TELL_EVERY);
+        [aged, retried, self.seal_again, told]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn problem(&mut self, reason: &'static str, message: String) {

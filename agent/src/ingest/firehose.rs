@@ -11,8 +11,8 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
+use serde::Serialize;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserializer as _, Serialize};
 
 use super::limits::{BATCH_BYTES, BATCH_RECORDS, RECORD_BYTES};
 use crate::object::ShardId;
