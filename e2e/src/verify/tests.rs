@@ -27,7 +27,7 @@ fn journal(entries: &[Vec<Entry>]) -> Journal {
 }
 
 fn object(lane: &str, numbers: &[u64]) -> Object {
-    let line = |number: &u64| Line {
+    let delivered = |number: &u64| Line {
         tag: Tag {
             lane: lane.to_owned(),
             number: *number,
@@ -36,44 +36,44 @@ fn object(lane: &str, numbers: &[u64]) -> Object {
     };
     Object {
         path: PathBuf::from("x"),
-        lines: numbers.iter().map(line).collect(),
+        lines: numbers.iter().map(delivered).collect(),
     }
 }
 
 #[test]
 fn a_faultless_run_passes_and_records_without_a_reply_may_appear_or_not() {
-    let sent_list = journal(&[
+    let list = journal(&[
         sent("a", 0, 4, Some(Outcome::Acked)),
         sent("a", 4, 2, None),
         sent("b", 0, 2, Some(Outcome::Refused)),
     ]);
-    let verdict = Verdict::of(&sent_list, &[object("a", &[0, 1]), object("a", &[2, 3, 5])]);
+    let verdict = Verdict::of(&list, &[object("a", &[0, 1]), object("a", &[2, 3, 5])]);
     verdict.accept().unwrap();
     assert_eq!((verdict.delivered, verdict.objects), (5, 2));
 }
 
 #[test]
 fn an_acknowledged_record_that_is_not_delivered_is_missing() {
-    let sent_list = journal(&[sent("a", 0, 3, Some(Outcome::Acked))]);
-    let verdict = Verdict::of(&sent_list, &[object("a", &[0, 2])]);
+    let list = journal(&[sent("a", 0, 3, Some(Outcome::Acked))]);
+    let verdict = Verdict::of(&list, &[object("a", &[0, 2])]);
     assert_eq!(verdict.missing, ["a/1"]);
     assert!(verdict.accept().is_err());
 }
 
 #[test]
 fn a_record_in_two_files_is_duplicated_even_if_nobody_acknowledged_it() {
-    let sent_list = journal(&[sent("a", 0, 2, None)]);
-    let verdict = Verdict::of(&sent_list, &[object("a", &[0, 1]), object("a", &[1])]);
+    let list = journal(&[sent("a", 0, 2, None)]);
+    let verdict = Verdict::of(&list, &[object("a", &[0, 1]), object("a", &[1])]);
     assert_eq!(verdict.duplicated, ["a/1"]);
     assert!(verdict.accept().is_err());
 }
 
 #[test]
 fn changed_bytes_are_corrupt() {
-    let sent_list = journal(&[sent("a", 0, 1, Some(Outcome::Acked))]);
+    let list = journal(&[sent("a", 0, 1, Some(Outcome::Acked))]);
     let mut object = object("a", &[0]);
     object.lines[0].hash = "other".to_owned();
-    let verdict = Verdict::of(&sent_list, &[object]);
+    let verdict = Verdict::of(&list, &[object]);
     assert_eq!(verdict.corrupt, ["a/0"]);
     assert!(verdict.accept().is_err());
 }
@@ -97,8 +97,8 @@ fn order_is_asked_of_acknowledged_records_within_and_across_files() {
 
 #[test]
 fn what_was_refused_or_never_sent_is_unasked() {
-    let sent_list = journal(&[sent("a", 0, 1, Some(Outcome::Refused))]);
-    let verdict = Verdict::of(&sent_list, &[object("a", &[0]), object("z", &[7])]);
+    let list = journal(&[sent("a", 0, 1, Some(Outcome::Refused))]);
+    let verdict = Verdict::of(&list, &[object("a", &[0]), object("z", &[7])]);
     assert_eq!(verdict.unasked, ["a/0", "z/7"]);
     assert!(verdict.accept().is_err());
 }
