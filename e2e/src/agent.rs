@@ -269,6 +269,15 @@ impl Agent {
         Ok(())
     }
 
+    /// Waits until everything is delivered, then drains.
+    ///
+    /// # Errors
+    /// As [`Agent::wait_delivered`] and [`Agent::drain`].
+    pub fn finish(mut self) -> Result<()> {
+        self.wait_delivered()?;
+        self.drain()
+    }
+
     /// Runs a program in the agent's mount namespace.
     ///
     /// # Errors

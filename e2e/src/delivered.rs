@@ -79,8 +79,7 @@ pub fn read(directory: &Path) -> Result<Vec<Object>> {
 fn read_object(path: PathBuf) -> Result<Object> {
     let mut lines = Vec::new();
     each_line(&path, |line| {
-        let tag: Tag = serde_json::from_slice(line)
-            .with_context(|| format!("not a record of ours in {}", path.display()))?;
+        let tag = Tag::of(line).with_context(|| format!("in {}", path.display()))?;
         lines.push(Line {
             tag,
             hash: hash(line),

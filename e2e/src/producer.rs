@@ -16,7 +16,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use crate::firehose;
 use crate::http::Connection;
 use crate::oracle::{Entry, Line, Oracle, Outcome};
-use crate::record;
+use crate::record::{Maker, Tag, hash};
 
 /// Longest wait for a reply; a restarting agent resets the connection much earlier.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ pub struct Load {
     pub threads: u64,
     /// Most records in a batch; each batch draws its own count.
     pub records_max: usize,
-    /// Most bytes in a record; each record draws its own size.
+    /// Bytes in a record; each record draws its own size up to this.
     pub bytes_max: usize,
     pub seed: u64,
 }
@@ -62,8 +62,10 @@ impl Producers {
         let counts = Arc::new(Counts::default());
         let mut threads = Vec::new();
         for thread in 0..load.threads {
+            let mut random = StdRng::seed_from_u64(load.seed.wrapping_add(thread));
             let mut producer = Producer {
-                random: StdRng::seed_from_u64(load.seed.wrapping_add(thread)),
+                maker: Maker::new(&mut random),
+                random,
                 name: format!("{}{thread}", load.name),
                 lane: 0,
                 number: 0,
@@ -116,6 +118,7 @@ impl Producers {
 }
 
 struct Producer {
+    maker: Maker,
     random: StdRng,
     name: String,
     lane: u64,
@@ -150,11 +153,15 @@ impl Producer {
             .take(count)
             .map(|number| {
                 let bytes = self.random.random_range(1..=self.load.bytes_max);
-                record::make(&mut self.random, &lane, number, bytes)
+                let tag = Tag {
+                    lane: lane.clone(),
+                    number,
+                };
+                self.maker.make(&mut self.random, &tag, bytes)
             })
             .collect();
         self.number += count as u64;
-        let hashes = records.iter().map(|record| record::hash(record)).collect();
+        let hashes = records.iter().map(|record| hash(record)).collect();
         self.line.keep(&Entry::Sent {
             lane: lane.clone(),
             first,
