@@ -50,7 +50,8 @@ fn the_quickstart_delivers_shows_and_goes_on_in_the_same_directories() -> Result
 fn quickstart(home: &Path, run: u64) -> Result<String> {
     let output = home.join(format!("run-{run}.out"));
     // an address of its own, so that the ports of the example manifest are free
-    let address = Ipv4Addr::new(127, 3, 5, 7);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, 3, high, low);
     drop(TcpListener::bind((address, 8080)).context("port 8080 of the quickstart")?);
     let mut script = Command::new("bash")
         .arg(workspace()?.join("e2e/rigs/quickstart.sh"))
