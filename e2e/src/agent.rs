@@ -60,7 +60,7 @@ impl Launch {
     /// With the system calls of `inject` (the syntax of `strace -e inject=`) failing; `log` gets
     /// the calls.
     pub fn with_faults(inject: &[&str], log: &Path) -> Self {
-        let mut inside: Vec<OsString> = ["strace", "-D", "-f", "-qq", "-o"]
+        let mut inside: Vec<OsString> = ["strace", "-D", "-f", "-qq", "-e", "signal=none", "-o"]
             .into_iter()
             .map(OsString::from)
             .collect();
