@@ -55,13 +55,28 @@ impl Report {
             == Some(true)
     }
 
-    /// The message of the first problem with this reason.
-    pub fn problem(&self, reason: &str) -> Option<String> {
-        let problems = self.at("/problems")?.as_array()?;
-        let problem = problems
-            .iter()
-            .find(|problem| problem["reason"] == reason)?;
-        Some(problem["message"].as_str()?.to_owned())
+    /// The generation of the one delivery's data path: an edit that is taken raises it.
+    pub fn generation(&self) -> Option<u64> {
+        self.at("/deliveries/0/generation")?.as_u64()
+    }
+
+    /// The problems with this reason, each as its field and its message.
+    pub fn problems(&self, reason: &str) -> Vec<String> {
+        let problems = self.at("/problems").and_then(Value::as_array);
+        let told = |problem: &Value| {
+            let field = problem["field"].as_str().unwrap_or_default();
+            format!(
+                "{field}: {}",
+                problem["message"].as_str().unwrap_or_default()
+            )
+        };
+        let of_reason = |problem: &&Value| problem["reason"] == reason;
+        problems
+            .into_iter()
+            .flatten()
+            .filter(of_reason)
+            .map(told)
+            .collect()
     }
 
     /// Whether any problem's message holds `text`.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::agent::Agent;
 use e2e::delivered::{self, Object};
 use e2e::firehose;
 use e2e::http::Connection;
@@ -104,13 +103,6 @@ pub(crate) fn expect_numbers(directory: &Path, expected: std::ops::Range<u64>) -
         wanted.len()
     );
     Ok(())
-}
-
-/// Waits until the report holds a problem with this reason and gives its message.
-pub(crate) fn wait_problem(agent: &mut Agent, reason: &str) -> Result<String> {
-    agent.wait_report(&format!("the problem {reason}"), |report| {
-        report.problem(reason)
-    })
 }
 
 /// A directory of a rig, made.

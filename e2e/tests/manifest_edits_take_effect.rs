@@ -3,31 +3,29 @@
 
 use std::os::unix::fs::symlink;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use e2e::agent::Agent;
 use e2e::firehose;
 use e2e::rig::Place;
 use e2e::wait;
 use serde_json::json;
 
-use crate::kit::{connect, expect_numbers, put_numbered, scenario, wait_problem};
+use crate::kit::{connect, expect_numbers, put_numbered, scenario};
 
-/// Waits until the report names `version` or later as the manifest in force.
-fn wait_generation(agent: &mut Agent, above: u64) -> Result<u64> {
+/// Waits until a later data path than `before` is in force.
+fn wait_generation(agent: &mut Agent, before: u64) -> Result<u64> {
     agent.wait_report("the edit to be taken", |report| {
         report
-            .at("/generation")?
-            .as_u64()
-            .filter(|generation| *generation > above)
+            .generation()
+            .filter(|generation| *generation > before)
     })
 }
 
 fn generation(agent: &Agent) -> Result<u64> {
-    let report = agent.report()?;
-    Ok(report
-        .at("/generation")
-        .and_then(serde_json::Value::as_u64)
-        .unwrap_or_default())
+    agent
+        .report()?
+        .generation()
+        .context("no generation in the report")
 }
 
 #[test]
@@ -119,16 +117,15 @@ fn edits_that_need_a_restart_are_refused_whole_and_the_old_spec_is_kept() -> Res
                 .set("/spec/destinations/0/fileSystem/prefix", json!("wrong/"))?;
             edited.save()?;
             let said = agent.wait_report(&format!("{pointer} to be refused"), |report| {
-                report
-                    .problem("SpecRefused")
-                    .filter(|message| message.contains(named))
+                let problems = report.problems("SpecRefused");
+                problems.into_iter().find(|problem| problem.contains(named))
             })?;
             ensure!(said.contains("restart"), "says not what to do: {said}");
             put_numbered(&mut connection, index * 10..index * 10 + 10)?;
         }
         place.save()?;
         agent.wait_report("the problem to go with the edit", |report| {
-            report.problem("SpecRefused").is_none().then_some(())
+            report.problems("SpecRefused").is_empty().then_some(())
         })?;
         agent.finish()?;
         expect_numbers(&rig.out().join("data"), 0..50)
@@ -142,10 +139,12 @@ fn a_broken_manifest_is_reported_and_changes_nothing() -> Result<()> {
         let mut agent = place.start()?;
         for text in ["kind: [", "", "spec: {wal: {capacity: 5MB}}"] {
             std::fs::write(place.manifest_path(), text)?;
-            wait_problem(&mut agent, "SpecInvalid")?;
+            agent.wait_report(&format!("{text:?} to be refused"), |report| {
+                (!report.problems("SpecRefused").is_empty()).then_some(())
+            })?;
             place.save()?;
             agent.wait_report("the problem to go", |report| {
-                report.problem("SpecInvalid").is_none().then_some(())
+                report.problems("SpecRefused").is_empty().then_some(())
             })?;
         }
         put_numbered(&mut connect(place.intake)?, 0..3)?;
