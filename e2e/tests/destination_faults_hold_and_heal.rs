@@ -53,22 +53,22 @@ fn a_directory_unmounted_under_us_holds_until_it_is_back() -> Result<()> {
         let mut place = rig.place("agent")?;
         let volume = directory(rig, "volume")?;
         let mount_point = directory(rig, "mnt")?;
-        place.manifest.set_directory(&mount_point.join("lake"))?;
+        place.manifest.set_directory(&mount_point)?;
         place.save()?;
-        // the bare mount point is read-only, as a careful administrator leaves it
-        let launch = Launch::in_mounts(
-            "mount --bind \"$2\" \"$2\"; mount -o remount,bind,ro \"$2\"; mount --bind \"$1\" \"$2\"",
-            &[&volume, &mount_point],
-        );
-        std::fs::create_dir_all(volume.join("lake"))?;
+        let launch = Launch::in_mounts("mount --bind \"$1\" \"$2\"", &[&volume, &mount_point]);
         let mut agent = place.start_with(&launch)?;
         let mut connection = connect(place.intake)?;
         put_numbered(&mut connection, 0..10)?;
         agent.wait_delivered()?;
+        // the bare mount point can be written, and must not be
         agent.in_mounts(&["umount", "--lazy", text(&mount_point)?])?;
         put_numbered(&mut connection, 10..20)?;
         wait_complaint(&mut agent, text(&mount_point)?)?;
         ensure!(agent.report()?.in_wal() == Some(10), "{}", agent.report()?);
+        ensure!(
+            std::fs::read_dir(&mount_point)?.next().is_none(),
+            "written beside the volume"
+        );
         agent.in_mounts(&["mount", "--bind", text(&volume)?, text(&mount_point)?])?;
         agent.wait_delivered()?;
         agent.drain()?;
@@ -77,14 +77,20 @@ fn a_directory_unmounted_under_us_holds_until_it_is_back() -> Result<()> {
 }
 
 #[test]
-fn a_missing_directory_is_made_or_named() -> Result<()> {
+fn a_missing_directory_is_named_never_made_and_used_once_it_is_there() -> Result<()> {
     scenario("dest-missing", |rig| {
         let mut place = rig.place("agent")?;
-        let missing = rig.path("not/there/yet");
+        let missing = rig.path("missing");
         place.manifest.set_directory(&missing)?;
         place.save()?;
-        let agent = place.start()?;
+        let mut agent = place.start()?;
         put_numbered(&mut connect(place.intake)?, 0..5)?;
+        wait_complaint(&mut agent, text(&missing)?)?;
+        ensure!(
+            !missing.exists(),
+            "made: an unmounted volume would look like an empty one"
+        );
+        std::fs::create_dir(&missing)?;
         agent.finish()?;
         expect_numbers(&missing, 0..5)
     })
