@@ -1,13 +1,14 @@
 //! Faults of the destination directory (I-8, D-10, D-15): each is named in the report, holds the
 //! records in the wal and heals without a restart; nothing is lost, nothing appears twice.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{Agent, Launch};
 use e2e::delivered;
 use e2e::firehose;
-use e2e::rig::Place;
+use e2e::wait;
+use serde_json::Value;
 
 use crate::kit::{connect, directory, expect_numbers, numbers, put_numbered, scenario};
 
@@ -132,17 +133,48 @@ fn without_links_and_no_replace_renames_records_are_held_and_said() -> Result<()
 }
 
 #[test]
+fn an_error_that_says_nothing_is_looked_into_retried_with_back_off_and_told() -> Result<()> {
+    scenario("dest-eio", |rig| {
+        let place = rig.place("agent")?;
+        let log = rig.path("strace.log");
+        let mut agent = place.start_with(&Launch::with_faults(&["linkat:error=EIO"], &log))?;
+        put_numbered(&mut connect(place.intake)?, 0..10)?;
+        wait_complaint(&mut agent, text(&rig.out())?)?;
+        let tries =
+            || -> Result<usize> { Ok(std::fs::read_to_string(&log)?.matches("linkat(").count()) };
+        wait::until(wait::LONG, "the third try", || {
+            Ok((tries()? >= 3).then_some(()).ok_or("fewer"))
+        })?;
+        // from its first second on a loop without back-off makes hundreds a second
+        let report = agent.report()?;
+        let age = report
+            .at("/deliveries/0/freshness/ageSeconds")
+            .and_then(Value::as_f64);
+        let age = age.context("no age in the report")?;
+        let tries = tries()?;
+        ensure!(
+            f64::from(u32::try_from(tries)?) <= 20.0 + 10.0 * age,
+            "{tries} tries in {age} s"
+        );
+        agent.kill()?;
+        expect_numbers(&rig.out(), 0..0)?;
+        place.start()?.finish()?;
+        expect_numbers(&rig.out(), 0..10)
+    })
+}
+
+#[test]
 fn a_foreign_file_at_our_name_is_held_and_never_overwritten() -> Result<()> {
     scenario("dest-foreign", |rig| {
         let place = rig.place("agent")?;
         let log = rig.path("strace.log");
         // the name is known once it was tried: every link fails until the restart
-        let faults = ["linkat:error=EIO", "renameat2:error=EIO"];
+        let faults = ["linkat:error=ENOSPC", "renameat2:error=ENOSPC"];
         let mut agent = place.start_with(&Launch::with_faults(&faults, &log))?;
         put_numbered(&mut connect(place.intake)?, 0..10)?;
         wait_complaint(&mut agent, text(&rig.out())?)?;
         agent.kill()?;
-        let name = tried(&log, &place, &rig.out())?;
+        let name = tried(&log, &rig.out())?;
         std::fs::create_dir_all(name.parent().context("a directory")?)?;
         std::fs::write(&name, "somebody else's")?;
 
@@ -167,7 +199,7 @@ fn a_foreign_file_at_our_name_is_held_and_never_overwritten() -> Result<()> {
 }
 
 /// The visible name that a failed link was for, from the trace of the calls.
-fn tried(log: &Path, _place: &Place, out: &Path) -> Result<std::path::PathBuf> {
+fn tried(log: &Path, out: &Path) -> Result<PathBuf> {
     let calls = std::fs::read_to_string(log)?;
     let line = calls
         .lines()

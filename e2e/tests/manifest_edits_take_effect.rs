@@ -140,11 +140,11 @@ fn a_broken_manifest_is_reported_and_changes_nothing() -> Result<()> {
         for text in ["kind: [", "", "spec: {wal: {capacity: 5MB}}"] {
             std::fs::write(place.manifest_path(), text)?;
             agent.wait_report(&format!("{text:?} to be refused"), |report| {
-                (!report.problems("SpecRefused").is_empty()).then_some(())
+                (!report.problems("SpecInvalid").is_empty()).then_some(())
             })?;
             place.save()?;
             agent.wait_report("the problem to go", |report| {
-                report.problems("SpecRefused").is_empty().then_some(())
+                report.problems("SpecInvalid").is_empty().then_some(())
             })?;
         }
         put_numbered(&mut connect(place.intake)?, 0..3)?;
