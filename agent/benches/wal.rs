@@ -7,6 +7,15 @@
 //!
 //! `STANDPIPE_BENCH_DIR` says where; by default below the target directory.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a benchmark prints the figures of a sample"
+)]
+
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;

@@ -134,8 +134,8 @@ struct Open {
     batch: OpenBatch,
     version: Arc<Version>,
     error: Option<ErrorType>,
-    opened: Instant,
-    age_at_open: Duration,
+    since: Instant,
+    age: Duration,
 }
 
 /// A batch that is closed and not sealed yet.

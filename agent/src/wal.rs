@@ -70,7 +70,7 @@ pub fn open<F: Fs>(
     executor: Executor,
     entropy: Entropy,
 ) -> Result<Wal, OpenError> {
-    let opened = open::open(fs.clone(), directory, options, executor, entropy)?;
+    let opened = open::open(&fs, directory, options, executor, entropy)?;
     let wal = opened.wal.clone();
     let log = opened.writer.files.directory.clone();
     drive::spawn(opened, fs, log)

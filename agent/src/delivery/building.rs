@@ -42,7 +42,10 @@ impl Delivery {
     pub(super) async fn take_in(&mut self, read: Read) -> Result<(), DeliveryError> {
         match read {
             Read::Batch(batch) => self.take_batch(batch).await,
-            Read::Lost { sequences, records } => self.take_loss(sequences, records).await,
+            Read::Lost { sequences, records } => {
+                self.take_loss(sequences, records);
+                Ok(())
+            }
         }
     }
 
@@ -73,11 +76,7 @@ impl Delivery {
         Ok(())
     }
 
-    async fn take_loss(
-        &mut self,
-        sequences: Range<Sequence>,
-        records: u64,
-    ) -> Result<(), DeliveryError> {
+    fn take_loss(&mut self, sequences: Range<Sequence>, records: u64) {
         tracing::error!(
             delivery = self.name, first = %sequences.start, end = %sequences.end, records,
             "accepted records are damaged on disk and are lost"
@@ -91,7 +90,6 @@ impl Delivery {
             self.journal.progress(progress);
         }
         self.finish_building();
-        Ok(())
     }
 
     /// Turns records into outputs, each under the version that it goes by.
@@ -248,8 +246,8 @@ impl Delivery {
             batch: OpenBatch::open(opening, ratio, self.spill.clone()),
             version,
             error,
-            opened: Instant::now(),
-            age_at_open: policy::age_at_open(before_start, arrival, self.seams.clock.now()),
+            since: Instant::now(),
+            age: policy::age_at_open(before_start, arrival, self.seams.clock.now()),
         })
     }
 

@@ -4,6 +4,10 @@
 use crate::object::{Failure, FailureClass, Outcome, Presence};
 
 /// What is known of one sealed batch's object.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts, each known by itself"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Knowledge {
     /// The batch was sealed by an earlier process, whose creates are not known.

@@ -128,7 +128,7 @@ impl Delivery {
     }
 
     fn remaining(&self, open: &super::Open) -> std::time::Duration {
-        policy::remaining(&self.current.hints, open.age_at_open, open.opened.elapsed())
+        policy::remaining(&self.current.hints, open.age, open.since.elapsed())
     }
 
     /// When something is due without anything coming.

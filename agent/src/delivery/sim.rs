@@ -5,6 +5,12 @@
 //!
 //! `STANDPIPE_SIM_SEEDS` runs more; a failing seed is in the message.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the dice of a test are small"
+)]
+
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,17 +219,18 @@ impl World {
             self.store.tick();
             if process
                 .pipeline
-                .drain(Instant::now() + Duration::from_secs(60))
+                .drain(Instant::now() + Duration::from_mins(1))
                 .await
             {
                 break;
             }
         }
-        let told = process.pipeline.snapshot();
-        assert!(told.empty, "seed {seed}: not drained: {told:#?}");
-        assert!(told.accounting.is_balanced(), "seed {seed}: {told:#?}");
-        let sum = told.accounting.counts.delivered + told.accounting.counts.error_output;
-        assert_eq!(sum, told.accounting.accepted, "seed {seed}");
+        let last = process.pipeline.snapshot();
+        assert!(last.empty, "seed {seed}: not drained: {last:#?}");
+        assert!(last.accounting.is_balanced(), "seed {seed}: {last:#?}");
+        let counts = last.accounting.counts;
+        let sum = counts.delivered + counts.error_output;
+        assert_eq!(sum, last.accounting.accepted, "seed {seed}");
         self.store.apply_all();
         self.check(seed);
         process.task.abort();
@@ -231,7 +238,7 @@ impl World {
     }
 
     fn check(&self, seed: u64) {
-        let mut seen: BTreeMap<u64, String> = BTreeMap::new();
+        let mut found: BTreeMap<u64, String> = BTreeMap::new();
         let mut spans = Vec::new();
         for (place, bytes) in self.store.objects() {
             let text = String::from_utf8(bytes).expect("lines");
@@ -243,7 +250,7 @@ impl World {
             );
             assert!(!numbers.is_empty(), "seed {seed}: {place} is empty");
             for number in &numbers {
-                let other = seen.insert(*number, place.to_string());
+                let other = found.insert(*number, place.to_string());
                 assert!(
                     other.is_none(),
                     "seed {seed}: {number} is in {other:?} and {place}"
@@ -255,11 +262,11 @@ impl World {
         }
         for number in &self.sent.acknowledged {
             assert!(
-                seen.contains_key(number),
+                found.contains_key(number),
                 "seed {seed}: acknowledged {number} is nowhere"
             );
         }
-        for number in seen.keys() {
+        for number in found.keys() {
             let known =
                 self.sent.acknowledged.contains(number) || self.sent.ambiguous.contains(number);
             assert!(known, "seed {seed}: {number} was refused or never sent");

@@ -1,4 +1,4 @@
-//! PutRecord and PutRecordBatch: AWS JSON 1.1 on `POST /`, codes and shapes AWS's, messages and
+//! `PutRecord` and `PutRecordBatch`: AWS JSON 1.1 on `POST /`, codes and shapes AWS's, messages and
 //! record ids ours (API version 2015-08-04).
 //!
 //! A request is parsed in one pass that decodes each `Data` straight into the frame: no list of
@@ -62,7 +62,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Code and HTTP status, as AWS has them (ServiceUnavailableException is 500, not 503).
+    /// Code and HTTP status, as AWS has them (`ServiceUnavailableException` is 500, not 503).
     pub fn code(&self) -> (&'static str, StatusCode) {
         match self {
             Self::UnknownOperation(_) => ("UnknownOperationException", StatusCode::BAD_REQUEST),
@@ -369,7 +369,7 @@ pub fn reply(operation: Operation, shard: ShardId, sequences: &Range<Sequence>) 
     body.unwrap_or_default()
 }
 
-/// The reply to PutRecordBatch, its members in AWS's order. Requests are accepted or refused whole,
+/// The reply to `PutRecordBatch`, its members in AWS's order. Requests are accepted or refused whole,
 /// so none has failed entries yet.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Records in one PutRecordBatch (Firehose).
+/// Records in one `PutRecordBatch` (Firehose).
 pub const BATCH_RECORDS: usize = 500;
 /// Bytes of one record, decoded: 1,000 KiB (Firehose).
 pub const RECORD_BYTES: usize = 1_000 * 1024;

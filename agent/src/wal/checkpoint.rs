@@ -223,6 +223,7 @@ mod tests {
         Checkpoint { clean: true, state }
     }
 
+    #[expect(clippy::format_collect, reason = "hex of a golden test")]
     #[test]
     fn the_bytes_of_a_checkpoint_stay_as_they_are() {
         let bytes = example().encode();

@@ -165,6 +165,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::format_collect, reason = "hex of a golden test")]
     #[test]
     fn the_bytes_of_a_header_stay_as_they_are() {
         let hex: String = header()

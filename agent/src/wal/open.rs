@@ -143,7 +143,7 @@ pub(crate) struct Opened<F: Fs> {
 /// Opens the wal below `directory`, making it where there is none. Blocks: a second at most, but
 /// for what a first start allocates.
 pub(crate) fn open<F: Fs>(
-    fs: F,
+    fs: &F,
     directory: &Path,
     options: &Options,
     executor: Executor,
@@ -155,9 +155,9 @@ pub(crate) fn open<F: Fs>(
         fresh,
         lock,
         problems,
-    } = hold(&fs, directory, options, &entropy)?;
+    } = hold(fs, directory, options, &entropy)?;
     let segment_bytes = shard.segment_bytes;
-    let mut recovered = recover(&fs, &directory, shard.id(), segment_bytes)?;
+    let mut recovered = recover(fs, &directory, shard.id(), segment_bytes)?;
     recovered.problems.extend(problems);
     let versions = VersionFiles::new(fs.clone(), directory.clone());
     let digests: Vec<_> = recovered
@@ -224,7 +224,7 @@ pub(crate) fn open<F: Fs>(
         free: std::mem::take(&mut recovered.free).into(),
         damaged: std::mem::take(&mut recovered.damaged),
     };
-    begin(&mut writer, &recovered, &fs, &directory)
+    begin(&mut writer, &recovered, fs, &directory)
         .map_err(|e| OpenError::io("write to", &directory, &e))?;
     if fresh {
         tracing::info!(shard = %shard.id(), directory = %directory.display(), "a new wal");

@@ -306,7 +306,7 @@ mod tests {
             }
             let payload = buf.finish(UnixMillis(-7), producer.as_deref());
             let whole: Bytes = [&payload.head[..], &payload.bytes[..]].concat().into();
-            prop_assert_eq!(payload.crc, crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, &whole) as u32);
+            prop_assert_eq!(u64::from(payload.crc), crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, &whole));
             let batch = RecordBatch::from_payload(Sequence(9), payload.count, &whole).unwrap();
             prop_assert_eq!(batch.arrival(), UnixMillis(-7));
             let back: Vec<_> = batch.records().map(|r| r.bytes.to_vec()).collect();

@@ -23,7 +23,7 @@ pub(crate) fn open_simulated<F: Fs>(
     entropy: &Entropy,
 ) -> Result<(Wal, JoinHandle<()>), OpenError> {
     let executor = Executor::inline(entropy.clone());
-    let opened = open(fs.clone(), directory, options, executor, entropy.clone())?;
+    let opened = open(fs, directory, options, executor, entropy.clone())?;
     let wal = opened.wal.clone();
     let task = tokio::spawn(drive(opened, fs.clone(), entropy.clone()));
     Ok((wal, task))

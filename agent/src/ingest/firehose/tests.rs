@@ -54,12 +54,7 @@ fn the_table_of_errors() {
             "SerializationException",
         ),
     ] {
-        assert_eq!(
-            code(Operation::PutRecordBatch, body),
-            wanted,
-            "{:.80}",
-            body
-        );
+        assert_eq!(code(Operation::PutRecordBatch, body), wanted, "{body:.80}");
     }
     assert!(parse(Operation::PutRecordBatch, batch_of(500).as_bytes()).is_ok());
     assert!(parse(Operation::PutRecordBatch, batch(&[&full]).as_bytes()).is_ok());

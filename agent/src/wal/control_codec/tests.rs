@@ -1,5 +1,6 @@
 use super::*;
 
+#[expect(clippy::too_many_lines, reason = "one example of each kind of frame")]
 fn examples() -> Vec<(Control, &'static str)> {
     let place = Place {
         root: "/d".into(),
@@ -104,6 +105,7 @@ fn examples() -> Vec<(Control, &'static str)> {
     ]
 }
 
+#[expect(clippy::format_collect, reason = "hex of a golden test")]
 #[test]
 fn the_bytes_of_control_frames_stay_as_they_are() {
     for (control, golden) in examples() {

@@ -98,9 +98,7 @@ impl Oracle {
         let room = match appender.reserve(payload.byte_len() as u64) {
             Ok(room) => room,
             Err(refused) => {
-                records
-                    .iter()
-                    .for_each(|record| drop(self.sent.remove(record)));
+                self.sent.retain(|record, _| !records.contains(record));
                 return Err(refused);
             }
         };
@@ -116,9 +114,7 @@ impl Oracle {
                 used_bytes,
                 capacity_bytes,
             }) => {
-                records
-                    .iter()
-                    .for_each(|record| drop(self.sent.remove(record)));
+                self.sent.retain(|record, _| !records.contains(record));
                 Err(AppendError::Full {
                     used_bytes,
                     capacity_bytes,
