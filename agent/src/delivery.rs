@@ -168,8 +168,6 @@ enum Stage {
     Busy,
     /// Until then.
     Waiting(Instant),
-    /// Until something is mended.
-    Held,
 }
 
 /// Counters for snapshots.

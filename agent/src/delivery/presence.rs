@@ -45,8 +45,6 @@ pub enum Next {
     Create,
     /// Wait and try again.
     Wait(Failure),
-    /// Wait until something is mended.
-    Hold,
 }
 
 impl Knowledge {
@@ -105,13 +103,20 @@ impl Knowledge {
     pub fn looked(&mut self, presence: Presence) -> Next {
         match presence {
             Presence::Ours => Next::Done { taken: false },
+            // whoever put it there may take it away: then it is ours to create, and nobody took ours
             Presence::Foreign(what) => {
-                self.held = Some(Held::KeyConflict(what));
-                Next::Hold
+                self.attempts += 1;
+                self.exists = false;
+                self.held = Some(Held::KeyConflict(what.clone()));
+                Next::Wait(Failure {
+                    class: FailureClass::Configuration,
+                    message: format!("the object's name is taken: {what}"),
+                })
             }
             // something was there and is gone: a reader took it, never created again (D-9.2)
             Presence::Absent { .. } if self.exists => Next::Done { taken: true },
             Presence::Absent { settled } => {
+                self.held = None;
                 self.settled |= settled;
                 if settled {
                     self.unanswered = false;
@@ -195,12 +200,28 @@ mod tests {
                 Presence::Absent { settled: true },
                 Next::Done { taken: true },
             ),
-            (Presence::Foreign("a file".into()), Next::Hold),
         ] {
             let mut knowledge = Knowledge::fresh();
             assert_eq!(knowledge.created(Outcome::Exists), Next::Look);
             assert_eq!(knowledge.looked(presence), next);
         }
+    }
+
+    #[test]
+    fn a_foreign_object_is_waited_for_and_never_taken_for_a_reader() {
+        let mut knowledge = Knowledge::fresh();
+        assert_eq!(knowledge.created(Outcome::Exists), Next::Look);
+        let foreign = Presence::Foreign("a file".into());
+        assert!(matches!(knowledge.looked(foreign), Next::Wait(_)));
+        assert!(matches!(knowledge.held, Some(Held::KeyConflict(_))));
+        assert_eq!(knowledge.first(), Next::Look);
+        let gone = Presence::Absent { settled: true };
+        assert_eq!(
+            knowledge.looked(gone),
+            Next::Create,
+            "it was taken away, ours never was there"
+        );
+        assert_eq!(knowledge.held, None);
     }
 
     #[test]

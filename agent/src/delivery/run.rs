@@ -142,7 +142,7 @@ impl Delivery {
             .values()
             .filter_map(|shipment| match shipment.stage {
                 Stage::Waiting(until) => Some(until),
-                Stage::Ready | Stage::Busy | Stage::Held => None,
+                Stage::Ready | Stage::Busy => None,
             });
         let retried = retried.min().filter(|_| free);
         // at the latest soon enough for what is told to be true (I-12)
@@ -230,13 +230,18 @@ impl Delivery {
     fn tell_held(&mut self) {
         let now = self.seams.clock.now();
         let mut found: Vec<(&'static str, String)> = Vec::new();
-        for (_, held) in self.held() {
+        for (shipment, held) in self.held() {
+            let place = self
+                .ledger
+                .get(shipment.id)
+                .map(|sealed| sealed.batch.place.to_string());
+            let place = place.unwrap_or_default();
             let (reason, message) = match held {
                 Held::Configuration(why) => ("DestinationMisconfigured", why.clone()),
                 Held::KeyConflict(what) => (
                     "KeyConflict",
                     format!(
-                        "the name of an object is taken by something that is not ours: {what}; move it \
+                        "the name {place} is taken by something that is not ours: {what}; move it \
                      away, or set the annotation standpipe.dev/reseal-requested-at to deliver under \
                      another name"
                     ),

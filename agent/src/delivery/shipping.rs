@@ -28,7 +28,7 @@ impl Delivery {
             .filter(|(_, shipment)| match shipment.stage {
                 Stage::Ready => true,
                 Stage::Waiting(until) => until <= now,
-                Stage::Busy | Stage::Held => false,
+                Stage::Busy => false,
             })
             .map(|(key, _)| *key)
             .collect();
@@ -143,11 +143,6 @@ impl Delivery {
                 tracing::warn!(delivery = self.name, batch = %id, attempt, why = failure.message, "not delivered");
                 self.spare_memory(key);
                 self.reseal_if_moved(key).await?;
-            }
-            Next::Hold => {
-                shipment.stage = Stage::Held;
-                tracing::error!(delivery = self.name, batch = %id, "the object's name is taken");
-                self.spare_memory(key);
             }
         }
         Ok(())

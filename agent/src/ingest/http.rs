@@ -25,7 +25,9 @@ use super::Log;
 use super::admission::{BytesInFlight, Rate};
 use super::auth::{self, Auth, Denied};
 use super::firehose::{self, Operation};
-use super::limits::{BODY_TIME, GOODBYE, HEADER_BYTES, HEADER_TIME, HEADERS, PRODUCERS};
+use super::limits::{
+    BODY_TIME, GOODBYE, HEADER_BYTES, HEADER_TIME, HEADERS, PRODUCERS, PUT_OVERHEAD,
+};
 use super::producers::Producers;
 use super::records;
 use crate::clock::WallClock;
@@ -321,9 +323,13 @@ async fn put<L: Log>(
         .headers()
         .get("x-amz-target")
         .and_then(|value| value.to_str().ok());
-    let operation = Operation::of(target.unwrap_or_default())?;
+    let operation = Operation::of(target.unwrap_or_default());
     let producer = auth::producer(request.headers());
-    let received = shared.receive(request).await.map_err(refused)?;
+    let received = shared
+        .receive(request, PUT_OVERHEAD)
+        .await
+        .map_err(refused)?;
+    let operation = operation?;
     let begun = Instant::now();
     let parsed = firehose::parse(operation, &received.body);
     shared.busy(begun.elapsed());
@@ -341,7 +347,7 @@ async fn put<L: Log>(
 async fn records_call<L: Log>(shared: &Shared<L>, request: Request<Incoming>) -> Reply {
     match take_records(shared, request).await {
         Ok(count) => {
-            let body = format!("{{\"accepted\": {count}}}");
+            let body = format!("{{\"accepted\":{count}}}");
             json(StatusCode::OK, body.into_bytes())
         }
         Err((refusal, retry)) => {
@@ -417,7 +423,7 @@ async fn take_records<L: Log>(
         .get(CONTENT_TYPE)
         .map(|value| value.to_str().unwrap_or("?").to_owned());
     let producer = auth::producer(request.headers());
-    let received = shared.receive(request).await.map_err(refused)?;
+    let received = shared.receive(request, 0).await.map_err(refused)?;
     let begun = Instant::now();
     let parsed = records::parse(content_type.as_deref(), &received.body);
     shared.busy(begun.elapsed());
@@ -438,10 +444,20 @@ struct Received {
 }
 
 impl<L: Log> Shared<L> {
-    /// Lets a request in and receives its body.
-    async fn receive(&self, request: Request<Incoming>) -> Result<Received, Failure> {
-        self.admit(request.headers())?;
-        let limit = self.state.limits.lock().request_bytes;
+    /// Lets a request in and receives its body, which may be `more` bytes over the limit. A client
+    /// that is not let in may be sending still: its body is received all the same, and thrown away.
+    async fn receive(&self, request: Request<Incoming>, more: u64) -> Result<Received, Failure> {
+        let admitted = self.admit(request.headers());
+        let received = self.receive_body(request, more).await?;
+        admitted.map(|()| received)
+    }
+
+    async fn receive_body(
+        &self,
+        request: Request<Incoming>,
+        more: u64,
+    ) -> Result<Received, Failure> {
+        let limit = self.state.limits.lock().request_bytes.saturating_add(more);
         let announced = request.body().size_hint().upper();
         let too_large = || Failure::TooLarge(format!("a request has at most {limit} bytes"));
         if announced.is_some_and(|bytes| bytes > limit) {

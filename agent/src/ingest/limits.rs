@@ -8,6 +8,9 @@ pub const BATCH_RECORDS: usize = 500;
 pub const RECORD_BYTES: usize = 1_000 * 1024;
 /// Bytes of all records of a call, decoded: 4 MiB (Firehose).
 pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// A Firehose body may be this much longer than the manifest's limit, so that one that is over the
+/// 4 MiB of a call is told so in Firehose's words.
+pub const PUT_OVERHEAD: u64 = 2 * 1024 * 1024;
 /// Records in one request to `/v1/records`: one DATA frame.
 pub const LINES: usize = 10_000;
 /// Bytes of one request to `/v1/records`: one DATA frame.
