@@ -21,8 +21,11 @@ if [ -z "${STANDPIPE_AGENT:-}" ]; then
   STANDPIPE_AGENT=$CARGO_TARGET_DIR/release/standpipe-agent
 fi
 
-stream=$(sed -n 's/^  name: *\([^ ]*\).*/\1/p' "$manifest" | head -n 1)
-port=$(sed -n 's/^ *port: *\([0-9]*\).*/\1/p' "$manifest" | head -n 1)
+# the first value of a member of the manifest
+member() { sed -n "/^ *$1: */{s///;s/ .*//;p;q}" "$manifest"; }
+
+stream=$(member streamName)
+port=$(member port)
 endpoint=http://$address:${port:-8080}
 admin=http://$address:8081
 
@@ -40,11 +43,11 @@ batch() {
 send() {
   local first
   for ((first = 1; first <= $(wc -l <"$records"); first += per_batch)); do
-    tail -n "+$first" "$records" | head -n "$per_batch" | batch |
+    sed -n "$first,$((first + per_batch - 1))p" "$records" | batch |
       curl --silent --show-error --fail-with-body --output /dev/null \
         --header 'Content-Type: application/x-amz-json-1.1' \
         --header 'X-Amz-Target: Firehose_20150804.PutRecordBatch' \
-        --data-binary @- "$endpoint"
+        --data-binary @- "$endpoint" || return
   done
 }
 
@@ -61,28 +64,28 @@ within_a_minute() {
 is_ready() { curl --silent --fail --output /dev/null "$admin/readyz"; }
 
 # a number of the accounting in /report
-number() { grep -o "\"$1\":[0-9]*" <<<"$report" | head -n 1 | cut -d : -f 2; }
+number() { sed -n "/\"$1\":/{s/.*\"$1\": *//;s/[^0-9].*//;p;q}" <<<"$report"; }
 
 all_delivered() {
   report=$(curl --silent --fail "$admin/report") && [ "$(number accepted)" -gt 0 ] && [ "$(number inWal)" = 0 ]
 }
 
-# the newest file that readers see, error output apart
-newest() {
+# the first file of this run that readers see, error output apart
+first_file() {
   find "$delivered" -name .standpipe -prune -o -path "$delivered/errors" -prune -o \
-    -type f -newer .standpipe/started -printf '%T@ %p\n' | sort | tail -n 1 | cut -d ' ' -f 2-
+    -type f -newer .standpipe/started -printf '%T@ %p\n' | sort | sed -n 1p | cut -d ' ' -f 2-
 }
 
 show() {
   local file
   within_a_minute is_ready || fail 'the agent does not get ready; its log is above'
-  send
+  send || fail 'the records could not be sent; why is above'
   within_a_minute all_delivered || fail "not delivered within a minute; ask $admin/report why"
-  file=$(newest)
+  file=$(first_file)
   # one write, so that the status line and this don't mix
   printf '\r\033[K\n%s\n' "$(
     printf 'sent %s flight departures with curl; delivered, first lines of\n  %s\n' "$(wc -l <"$records")" "$file"
-    gzip -dc "$file" | head -n 3 | cut -c 1-150 | sed 's/^/    /'
+    gzip -dc "$file" | sed -n 1,3p | cut -c 1-150 | sed 's/^/    /'
     printf 'accounting: accepted %s = delivered %s + error output %s + given up %s + filtered %s + lost %s + in the wal %s\n' \
       "$(number accepted)" "$(number delivered)" "$(number errorOutput)" "$(number givenUp)" \
       "$(number filtered)" "$(number lost)" "$(number inWal)"

@@ -53,14 +53,18 @@ fn quickstart(home: &Path, run: u64) -> Result<String> {
     let [.., high, low] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, 3, high, low);
     drop(TcpListener::bind((address, 8080)).context("port 8080 of the quickstart")?);
+    let log = File::options()
+        .create_new(true)
+        .append(true)
+        .open(&output)?;
     let mut script = Command::new("bash")
         .arg(workspace()?.join("e2e/rigs/quickstart.sh"))
         .current_dir(home)
         .env("STANDPIPE_AGENT", program()?)
         .env("STANDPIPE_BIND", address.to_string())
         .stdin(Stdio::null())
-        .stdout(File::create(&output)?)
-        .stderr(File::options().append(true).open(&output)?)
+        .stdout(log.try_clone()?)
+        .stderr(log)
         .spawn()?;
     let shown = wait::until(wait::LONG, "the accounting", || {
         let said = std::fs::read_to_string(&output)?;
@@ -69,7 +73,7 @@ fn quickstart(home: &Path, run: u64) -> Result<String> {
         }
         Ok(said
             .lines()
-            .any(|line| line.contains("in the wal 0"))
+            .any(|line| line.starts_with("accounting") && line.ends_with("in the wal 0"))
             .then_some(())
             .ok_or(said))
     });
