@@ -74,8 +74,14 @@ impl Connection {
     ) -> io::Result<Response> {
         let head = self.head(method, path, headers, body.len());
         self.write(&head)?;
-        self.write(body)?;
-        self.response()
+        // a server that refuses by the head alone may answer and close before it has the body
+        let sent = self.write(body);
+        let response = self.response();
+        if response.is_ok() {
+            response
+        } else {
+            sent.and(response)
+        }
     }
 
     /// The head of a request whose body has `length` bytes, for tests that send it in pieces.

@@ -36,9 +36,12 @@ fn one(name: &'static str, body: &str, status: u16, code: &'static str) -> Case 
 }
 
 const RECORD_MAX: usize = 1000 * 1024;
+const BATCH_MAX: usize = 4 * 1024 * 1024;
 
 fn cases() -> Vec<Case> {
     let record = |bytes: usize| vec![b'1'; bytes];
+    let mut over_a_batch = vec![record(RECORD_MAX); 4];
+    over_a_batch.push(record(BATCH_MAX - 4 * RECORD_MAX + 1));
     vec![
         case(
             "malformed JSON",
@@ -74,7 +77,7 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "over 4 MiB decoded",
-            batch_body(STREAM, &vec![record(RECORD_MAX); 5]),
+            batch_body(STREAM, &over_a_batch),
             400,
             "InvalidArgumentException",
         ),
@@ -215,11 +218,11 @@ fn the_plain_door_takes_lines_and_arrays_and_refuses_by_number() -> Result<()> {
         };
         let ndjson = Some("application/x-ndjson");
         let taken = post(ndjson, "{\"number\":0}\n\n{\"number\":1}\n")?;
-        ensure!(taken == (200, r#"{"accepted":2}"#.to_owned()), "{taken:?}");
+        ensure!(taken == (200, r#"{"accepted": 2}"#.to_owned()), "{taken:?}");
         let taken = post(None, "{\"number\":2}")?;
-        ensure!(taken == (200, r#"{"accepted":1}"#.to_owned()), "{taken:?}");
+        ensure!(taken == (200, r#"{"accepted": 1}"#.to_owned()), "{taken:?}");
         let taken = post(Some("application/json"), r#"[{"number":3}, {"number":4}]"#)?;
-        ensure!(taken == (200, r#"{"accepted":2}"#.to_owned()), "{taken:?}");
+        ensure!(taken == (200, r#"{"accepted": 2}"#.to_owned()), "{taken:?}");
 
         let (status, said) = post(ndjson, "{\"number\":9}\nnot json\n{\"number\":9}\n")?;
         ensure!(status == 400 && said.contains('2'), "{status}: {said}");

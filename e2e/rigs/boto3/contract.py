@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 ENDPOINT, STREAM = sys.argv[1:3]
 RECORD_MAX = 1000 * 1024
+BATCH_MAX = 4 * 1024 * 1024
 
 wrong = []
 
@@ -126,7 +127,7 @@ def errors():
     error(
         "put_record_batch", "over 4 MiB", "InvalidArgumentException",
         "InvalidArgumentException", 400,
-        DeliveryStreamName=STREAM, Records=[{"Data": b"1" * RECORD_MAX}] * 5,
+        DeliveryStreamName=STREAM, Records=[{"Data": b"1" * RECORD_MAX}] * 4 + [{"Data": b"1" * (BATCH_MAX - 4 * RECORD_MAX + 1)}],
     )
     error(
         "describe_delivery_stream", "an operation that isn't there", None,
