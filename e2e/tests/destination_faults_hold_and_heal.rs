@@ -7,10 +7,13 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::agent::{Agent, Launch};
 use e2e::delivered;
 use e2e::firehose;
+use e2e::rig::Place;
 use e2e::wait;
 use serde_json::{Value, json};
 
 use crate::kit::{connect, directory, expect_numbers, put_numbered, scenario};
+
+const FOREIGN: &str = "somebody else's";
 
 /// Orders a re-seal of what is held, possible duplicates accepted.
 const RESEAL: &str = "standpipe.dev/reseal-requested-at";
@@ -167,8 +170,24 @@ fn an_error_that_says_nothing_is_looked_into_retried_with_back_off_and_told() ->
 }
 
 #[test]
-fn a_foreign_file_at_our_name_is_held_and_never_overwritten() -> Result<()> {
-    scenario("dest-foreign", |rig| {
+fn a_foreign_file_at_our_name_is_held_until_it_is_moved_away() -> Result<()> {
+    foreign("dest-foreign", |_, name| Ok(std::fs::remove_file(name)?))
+}
+
+#[test]
+fn a_foreign_file_at_our_name_stays_when_the_annotation_orders_another_name() -> Result<()> {
+    foreign("dest-reseal", |place, _| {
+        place.manifest.set(
+            "/metadata/annotations",
+            json!({ RESEAL: "2026-01-01T00:00:00Z" }),
+        )?;
+        place.save()
+    })
+}
+
+/// A foreign file at the name of a sealed batch holds that batch alone, until `mend`.
+fn foreign(test: &str, mend: impl FnOnce(&mut Place, &Path) -> Result<()>) -> Result<()> {
+    scenario(test, |rig| {
         let mut place = rig.place("agent")?;
         let log = rig.path("strace.log");
         // the name is known once it was tried: every link fails until the restart
@@ -179,7 +198,7 @@ fn a_foreign_file_at_our_name_is_held_and_never_overwritten() -> Result<()> {
         agent.kill()?;
         let name = tried(&log, &rig.out())?;
         std::fs::create_dir_all(name.parent().context("a directory")?)?;
-        std::fs::write(&name, "somebody else's")?;
+        std::fs::write(&name, FOREIGN)?;
 
         let mut agent = place.start()?;
         let said = agent.wait_report("the conflict to be told", |report| {
@@ -190,19 +209,13 @@ fn a_foreign_file_at_our_name_is_held_and_never_overwritten() -> Result<()> {
         agent.wait_report("the later batch", |report| {
             (report.count("delivered")? == 10).then_some(())
         })?;
-        // the annotation ends it: the same records under another name (D-9.5)
-        place.manifest.set(
-            "/metadata/annotations",
-            json!({ RESEAL: "2026-01-01T00:00:00Z" }),
-        )?;
-        place.save()?;
+        ensure!(std::fs::read_to_string(&name)? == FOREIGN, "overwritten");
+        mend(&mut place, &name)?;
         agent.wait_delivered()?;
         agent.drain()?;
-        ensure!(
-            std::fs::read_to_string(&name)? == "somebody else's",
-            "overwritten"
-        );
-        std::fs::remove_file(&name)?;
+        if std::fs::read_to_string(&name).is_ok_and(|found| found == FOREIGN) {
+            std::fs::remove_file(&name)?;
+        }
         expect_numbers(&rig.out(), 0..20)?;
         ensure!(said.contains(text(&name)?), "says not which file: {said}");
         Ok(())
