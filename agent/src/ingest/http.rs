@@ -347,7 +347,7 @@ async fn put<L: Log>(
 async fn records_call<L: Log>(shared: &Shared<L>, request: Request<Incoming>) -> Reply {
     match take_records(shared, request).await {
         Ok(count) => {
-            let body = format!("{{\"accepted\":{count}}}");
+            let body = format!("{{\"accepted\": {count}}}");
             json(StatusCode::OK, body.into_bytes())
         }
         Err((refusal, retry)) => {
