@@ -121,6 +121,11 @@ impl Delivery {
         };
         let created = matches!(answer, Answer::Created(Outcome::Created));
         let absent = matches!(answer, Answer::Looked(Presence::Absent { .. }));
+        if let Answer::Created(Outcome::MayHaveHappened(failure)) = &answer {
+            self.told.failures += 1;
+            self.told.last_failure = Some((self.seams.clock.now(), failure.message.clone()));
+            tracing::warn!(delivery = self.name, batch = %id, why = failure.message, "no answer");
+        }
         let next = match answer {
             Answer::Looked(presence) => shipment.knowledge.looked(presence),
             Answer::Created(outcome) => shipment.knowledge.created(outcome),
@@ -129,7 +134,15 @@ impl Delivery {
             Next::Done { taken } => self.delivered(key, created, taken).await?,
             Next::Look => shipment.stage = Stage::Ready,
             Next::Create => {
-                shipment.stage = Stage::Ready;
+                // after a try that said nothing the next one waits too
+                let attempts = shipment.knowledge.attempts;
+                shipment.stage = match attempts.checked_sub(1) {
+                    None => Stage::Ready,
+                    Some(attempt) => {
+                        let wait = self.backoff.delay(attempt, &self.seams.entropy);
+                        Stage::Waiting(Instant::now() + wait)
+                    }
+                };
                 if absent {
                     self.reseal_if_moved(key).await?;
                 }
