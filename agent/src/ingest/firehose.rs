@@ -95,7 +95,10 @@ impl Refusal {
             | Self::InvalidArgument(why)
             | Self::Unavailable(why)
             | Self::TooLarge(why) => why.clone(),
-            Self::NotFound(name) => format!("Firehose {name} not found."),
+            Self::NotFound(name) => {
+                let name: String = name.chars().take(100).collect();
+                format!("Firehose {name} not found.")
+            }
             Self::Denied => "a bearer token is needed: Authorization: Bearer <token>".to_owned(),
             Self::Timeout => "the request was not received in time".to_owned(),
         }

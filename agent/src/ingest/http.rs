@@ -26,7 +26,8 @@ use super::admission::{BytesInFlight, Rate};
 use super::auth::{self, Auth, Denied};
 use super::firehose::{self, Operation};
 use super::limits::{
-    BODY_TIME, GOODBYE, HEADER_BYTES, HEADER_TIME, HEADERS, PRODUCERS, PUT_OVERHEAD,
+    BODY_TIME, BYTES_IN_FLIGHT, GOODBYE, HEADER_BYTES, HEADER_TIME, HEADERS, PRODUCERS,
+    PUT_OVERHEAD,
 };
 use super::producers::Producers;
 use super::records;
@@ -447,9 +448,14 @@ impl<L: Log> Shared<L> {
     /// Lets a request in and receives its body, which may be `more` bytes over the limit. A client
     /// that is not let in may be sending still: its body is received all the same, and thrown away.
     async fn receive(&self, request: Request<Incoming>, more: u64) -> Result<Received, Failure> {
-        let admitted = self.admit(request.headers());
-        let received = self.receive_body(request, more).await?;
-        admitted.map(|()| received)
+        match self.admit(request.headers()) {
+            Ok(()) => self.receive_body(request, more).await,
+            Err(refused) => {
+                let limit = self.state.limits.lock().request_bytes.saturating_add(more);
+                discard(request.into_body(), limit).await;
+                Err(refused)
+            }
+        }
     }
 
     async fn receive_body(
@@ -466,7 +472,12 @@ impl<L: Log> Shared<L> {
         // before a byte of it is read; twice, since it is decoded beside it
         let memory = self
             .in_flight
-            .reserve(announced.unwrap_or(limit).saturating_mul(2))
+            .reserve(
+                announced
+                    .unwrap_or(limit)
+                    .saturating_mul(2)
+                    .min(BYTES_IN_FLIGHT),
+            )
             .await;
         let memory = memory.ok_or_else(|| {
             let why = "too many requests are being received";
@@ -575,6 +586,22 @@ fn aws(status: StatusCode, code: Option<&'static str>, body: Vec<u8>) -> Reply {
         headers.insert("x-amzn-errortype", HeaderValue::from_static(code));
     }
     reply
+}
+
+/// Receives a body and keeps nothing of it: a client that is still sending could not read its reply.
+async fn discard(mut body: Incoming, limit: u64) {
+    let all = async {
+        let mut left = limit;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            match left.checked_sub(bytes) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    // whoever takes longer gets no reply
+    timeout(BODY_TIME, all).await.ok();
 }
 
 /// Unique in this process: ids are for people who compare logs.

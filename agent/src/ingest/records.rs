@@ -75,6 +75,8 @@ fn lines(body: &[u8], records: &mut FrameBuf) -> Result<(), Refusal> {
         if text.is_empty() {
             continue;
         }
+        std::str::from_utf8(text)
+            .map_err(|error| bad(format!("line {number} is not UTF-8: {error}")))?;
         serde_json::from_slice::<IgnoredAny>(text)
             .map_err(|error| bad(format!("line {number} is not one JSON text: {error}")))?;
         push(text, "line", records)?;
