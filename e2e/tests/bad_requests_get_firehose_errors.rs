@@ -214,15 +214,16 @@ fn the_plain_door_takes_lines_and_arrays_and_refuses_by_number() -> Result<()> {
             let headers: Vec<(&str, &str)> =
                 kind.iter().map(|kind| ("content-type", *kind)).collect();
             let response = connection.request("POST", "/v1/records", &headers, body.as_bytes())?;
-            Ok((response.status, response.text()))
+            // one blank more or less in the reply is nobody's business
+            Ok((response.status, response.text().replace(": ", ":")))
         };
         let ndjson = Some("application/x-ndjson");
         let taken = post(ndjson, "{\"number\":0}\n\n{\"number\":1}\n")?;
-        ensure!(taken == (200, r#"{"accepted": 2}"#.to_owned()), "{taken:?}");
+        ensure!(taken == (200, r#"{"accepted":2}"#.to_owned()), "{taken:?}");
         let taken = post(None, "{\"number\":2}")?;
-        ensure!(taken == (200, r#"{"accepted": 1}"#.to_owned()), "{taken:?}");
+        ensure!(taken == (200, r#"{"accepted":1}"#.to_owned()), "{taken:?}");
         let taken = post(Some("application/json"), r#"[{"number":3}, {"number":4}]"#)?;
-        ensure!(taken == (200, r#"{"accepted": 2}"#.to_owned()), "{taken:?}");
+        ensure!(taken == (200, r#"{"accepted":2}"#.to_owned()), "{taken:?}");
 
         let (status, said) = post(ndjson, "{\"number\":9}\nnot json\n{\"number\":9}\n")?;
         ensure!(status == 400 && said.contains('2'), "{status}: {said}");

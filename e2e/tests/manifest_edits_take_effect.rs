@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::symlink;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use e2e::agent::Agent;
 use e2e::firehose;
 use e2e::rig::Place;
@@ -21,11 +21,11 @@ fn wait_generation(agent: &mut Agent, before: u64) -> Result<u64> {
     })
 }
 
-fn generation(agent: &Agent) -> Result<u64> {
-    agent
-        .report()?
-        .generation()
-        .context("no generation in the report")
+/// The generation in force, once the delivery has begun.
+fn generation(agent: &mut Agent) -> Result<u64> {
+    agent.wait_report("the first data path", |report| {
+        report.generation().filter(|generation| *generation > 0)
+    })
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_new_prefix_holds_for_the_next_batch_and_the_old_one_keeps_its_place() -> Re
             .set("/spec/destinations/0/buffering/intervalSeconds", json!(900))?;
         place.save()?;
         let mut agent = place.start()?;
-        let before = generation(&agent)?;
+        let before = generation(&mut agent)?;
         let mut connection = connect(place.intake)?;
         put_numbered(&mut connection, 0..10)?;
         place
@@ -73,7 +73,7 @@ fn a_swapped_symlink_is_seen_as_kubelet_swaps_it() -> Result<()> {
         symlink(mounted.join("stream.yaml"), place.manifest_path())?;
 
         let mut agent = place.start()?;
-        let before = generation(&agent)?;
+        let before = generation(&mut agent)?;
         symlink("v2", mounted.join("..fresh"))?;
         std::fs::rename(mounted.join("..fresh"), mounted.join("..data"))?;
         wait_generation(&mut agent, before)?;
