@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crds::prefix::Values;
 use crds::validate::{
     DataPath, DataPathError, ObjectCompression, ProcessorStep, RecordFormat, Templates,
 };
 
+use crate::batch::key::{KeyParts, key};
 use crate::format::{Compression, ErrorType, Shape};
 use crate::object::{BatchId, Partition, Place};
 use crate::partition::Stages;
@@ -69,35 +69,26 @@ impl Version {
         })
     }
 
-    /// Where a batch goes (D-1): `<prefix><stream>-<generation>-<time>-<uuid><extension>`, Firehose's
-    /// form. `generation` is the one under which the batch was opened, which a re-seal keeps.
+    /// Where a batch goes (D-1); [`key`] has the form of its name.
     pub fn place(&self, batch: &Named<'_>) -> Result<Place, String> {
         let (root, template) = match batch.partition {
             Partition::Data => (&self.data_path.destination.root, &self.templates.data),
             Partition::Error => (&self.data_path.error_output.root, &self.templates.error),
         };
-        let time_zone = &self.templates.time_zone;
-        let values = Values {
-            arrival_unix_millis: batch.arrival.0,
-            time_zone,
-            random: batch.id.0.as_bytes(),
-            error_output_type: batch.error.map(ErrorType::name),
-        };
-        let prefix = template
-            .evaluate(&values)
-            .map_err(|error| error.to_string())?;
-        let time = time_zone
-            .object_time(batch.arrival.0)
-            .map_err(|error| error.to_string())?;
+        let key = key(&KeyParts {
+            prefix: template,
+            time_zone: &self.templates.time_zone,
+            stream_name: &self.data_path.stream_name,
+            generation: batch.generation,
+            arrival: batch.arrival,
+            batch: batch.id,
+            error: batch.error,
+            extension: &self.data_path.destination.file_extension,
+        })
+        .map_err(|error| error.to_string())?;
         Ok(Place {
             root: root.clone(),
-            key: format!(
-                "{prefix}{}-{}-{time}-{}{}",
-                self.data_path.stream_name,
-                batch.generation,
-                batch.id,
-                self.data_path.destination.file_extension
-            ),
+            key,
         })
     }
 

@@ -38,14 +38,6 @@ pub struct CompressionFailed {
 pub struct Summary(Crc);
 
 impl Compression {
-    /// What an object's name ends with unless `fileExtension` says otherwise.
-    pub fn default_extension(self) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::Gzip { .. } => ".gz",
-        }
-    }
-
     /// Encodes one block.
     pub fn block(self, shaped: Bytes) -> Result<(Bytes, Summary), CompressionFailed> {
         match self {
