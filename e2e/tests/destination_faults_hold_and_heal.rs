@@ -55,35 +55,6 @@ fn a_full_file_system_holds_until_there_is_room() -> Result<()> {
 }
 
 #[test]
-fn a_directory_unmounted_under_us_holds_until_it_is_back() -> Result<()> {
-    scenario("dest-unmounted", |rig| {
-        let mut place = rig.place("agent")?;
-        let volume = directory(rig, "volume")?;
-        let mount_point = directory(rig, "mnt")?;
-        place.manifest.set_directory(&mount_point)?;
-        place.save()?;
-        let launch = Launch::in_mounts("mount --bind \"$1\" \"$2\"", &[&volume, &mount_point]);
-        let mut agent = place.start_with(&launch)?;
-        let mut connection = connect(place.intake)?;
-        put_numbered(&mut connection, 0..10)?;
-        agent.wait_delivered()?;
-        // the bare mount point can be written, and must not be
-        agent.in_mounts(&["umount", "--lazy", text(&mount_point)?])?;
-        put_numbered(&mut connection, 10..20)?;
-        wait_complaint(&mut agent, text(&mount_point)?)?;
-        ensure!(agent.report()?.in_wal() == Some(10), "{}", agent.report()?);
-        ensure!(
-            std::fs::read_dir(&mount_point)?.next().is_none(),
-            "written beside the volume"
-        );
-        agent.in_mounts(&["mount", "--bind", text(&volume)?, text(&mount_point)?])?;
-        agent.wait_delivered()?;
-        agent.drain()?;
-        expect_numbers(&volume, 0..20)
-    })
-}
-
-#[test]
 fn a_missing_directory_is_named_never_made_and_used_once_it_is_there() -> Result<()> {
     scenario("dest-missing", |rig| {
         let mut place = rig.place("agent")?;
