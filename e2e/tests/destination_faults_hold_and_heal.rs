@@ -11,7 +11,7 @@ use e2e::rig::Place;
 use e2e::wait;
 use serde_json::{Value, json};
 
-use crate::kit::{connect, directory, expect_numbers, put_numbered, scenario};
+use crate::kit::{connect, expect_numbers, put_numbered, scenario};
 
 const FOREIGN: &str = "somebody else's";
 
